@@ -1,0 +1,13 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "backends/portable/launch_forward.hpp"
+
+namespace caesura::portable {
+
+#define CAESURA_INSTANTIATE(Space) \
+  template void forward<Space, half>(const Space&, const ForwardProblem&);
+CAESURA_FOR_EACH_SPACE(CAESURA_INSTANTIATE)
+#undef CAESURA_INSTANTIATE
+
+}  // namespace caesura::portable

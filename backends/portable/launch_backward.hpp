@@ -1,0 +1,48 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "backends/portable/backward_kv.hpp"
+#include "backends/portable/backward_q.hpp"
+#include "backends/portable/portable.hpp"
+
+namespace caesura::portable {
+
+template <class Functor, class Space>
+void launch_pass(const Space& space, const char* label, const BackwardProblem& problem, const TileSchedule& schedule,
+                 std::int32_t heads, const ShapeChoice& choice) {
+  using Real = typename Functor::Real;
+  launch_items<Space, typename Functor::Tile>(
+      space, label, items_of(schedule, choice.shape, heads), choice.bytes,
+      Functor{problem, PairGradient<Real>(problem.shape), PairGradient<Real>::score_factor(problem.shape), choice.shape,
+              choice.bytes});
+}
+
+template <class Space, class Scalar>
+void backward(const Space& space, const BackwardProblem& problem) {
+  using Delta = BackwardDelta<Space, Scalar>;
+  using Sink = BackwardSink<Space, accumulator_t<Scalar>>;
+  using Q = BackwardQ<Space, Scalar>;
+  using KV = BackwardKV<Space, Scalar>;
+  using Tile = typename Q::Tile;
+  // Both shapes are chosen before the first launch: an error must leave the outputs alone.
+  const std::int64_t limit = scratch_limit<Space, Tile>();
+  const auto choose = [&](auto bytes_for) {
+    return choose_shape(Tile::shapes, limit, "attention_backward",
+                        [&](TileShape shape) { return bytes_for(problem.shape, shape); });
+  };
+  const ShapeChoice choice_q = choose(&Q::bytes_for);
+  const ShapeChoice choice_kv = choose(&KV::bytes_for);
+
+  launch_items<Space, Tile>(space, "caesura::backward::portable::delta",
+                            (problem.shape.total_q + Delta::rows_per_item - 1) / Delta::rows_per_item, 0, Delta{problem});
+  if (problem.dsink) {
+    launch_items<Space, Tile>(space, "caesura::backward::portable::sink", problem.shape.heads_q, 0, Sink{problem});
+  }
+  launch_pass<Q>(space, "caesura::backward::portable::q", problem, problem.rows.schedule, problem.shape.heads_q, choice_q);
+  launch_pass<KV>(space, "caesura::backward::portable::kv", problem, problem.columns.schedule, problem.shape.heads_kv,
+                  choice_kv);
+}
+
+}  // namespace caesura::portable

@@ -1,0 +1,131 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "backends/registry.hpp"
+
+#include <algorithm>
+#include <caesura/error.hpp>
+#include <cstdlib>
+
+#include "backends/portable/portable.hpp"
+
+namespace caesura {
+
+namespace backends {
+
+namespace {
+
+/// Calls \p body with a value of the scalar type.
+template <class Body>
+void with_scalar(ScalarType type, const Body& body) {
+  switch (type) {
+    case ScalarType::float64: return body(double{});
+    case ScalarType::float32: return body(float{});
+    case ScalarType::float16: return body(half{});
+    case ScalarType::bfloat16: return body(bfloat16{});
+  }
+}
+
+template <class Space>
+Kernel<Space> portable_family() {
+  return {.name = "portable",
+          .description = "any Kokkos backend, any scalar, dims 1 to 512, every option; defines the meaning",
+          .priority = 0,
+          .refuses_forward = [](const ForwardProblem&) { return std::string(); },
+          .refuses_backward = [](const BackwardProblem&) { return std::string(); },
+          .forward =
+              [](const Space& space, const ForwardProblem& problem) {
+                with_scalar(problem.shape.type,
+                            [&](auto type) { portable::forward<Space, decltype(type)>(space, problem); });
+              },
+          .backward =
+              [](const Space& space, const BackwardProblem& problem) {
+                with_scalar(problem.shape.type,
+                            [&](auto type) { portable::backward<Space, decltype(type)>(space, problem); });
+              }};
+}
+
+}  // namespace
+
+template <ExecutionSpace Space>
+std::vector<Kernel<Space>> families() {
+  // Specialized families (host_simd, cuda) join this list, with what they refuse and a higher priority.
+  std::vector<Kernel<Space>> result = {portable_family<Space>()};
+  std::stable_sort(result.begin(), result.end(),
+                   [](const Kernel<Space>& a, const Kernel<Space>& b) { return a.priority > b.priority; });
+  return result;
+}
+
+}  // namespace backends
+
+namespace {
+
+std::string refusal(const auto& kernel, const ForwardProblem& problem) { return kernel.refuses_forward(problem); }
+std::string refusal(const auto& kernel, const BackwardProblem& problem) { return kernel.refuses_backward(problem); }
+
+constexpr const char* function_of(const ForwardProblem&) { return "attention_forward"; }
+constexpr const char* function_of(const BackwardProblem&) { return "attention_backward"; }
+
+/// Who asks for a kernel by name, if anybody does.
+struct Request {
+  std::string_view name;
+  std::string_view source;
+};
+
+Request request_of(std::string_view variant) {
+  if (!variant.empty()) return {variant, "variant"};
+  const char* forced = std::getenv("CAESURA_FORCE_KERNEL");
+  return {forced ? forced : "", "CAESURA_FORCE_KERNEL"};
+}
+
+template <ExecutionSpace Space, class Problem>
+const Kernel<Space>& select(const Problem& problem, std::string_view variant) {
+  const Request request = request_of(variant);
+  std::string reasons;
+  bool is_known = request.name.empty();
+  for (const Kernel<Space>& kernel : kernels<Space>()) {
+    const bool is_wanted = request.name.empty() || request.name == kernel.name;
+    is_known |= is_wanted;
+    const std::string reason = refusal(kernel, problem);
+    if (is_wanted && reason.empty()) return kernel;
+    reasons += text(reasons.empty() ? "" : "; ", kernel.name, ": ", reason.empty() ? "could do it" : reason);
+  }
+  const auto asked = [&] { return text(function_of(problem), ": ", request.source, " = ", request.name); };
+  if (!is_known) {
+    std::string names;
+    for (const Kernel<Space>& kernel : kernels<Space>()) names += text(names.empty() ? "" : ", ", kernel.name);
+    throw Error(ErrorKind::invalid_argument,
+                text(asked(), ": is not a kernel of this build for ", Space::name(), "; known are: ", names));
+  }
+  throw Error(ErrorKind::unsupported,
+              request.name.empty() ? text(function_of(problem), ": no kernel does this problem: ", reasons)
+                                   : text(asked(), ": cannot do this problem: ", reasons));
+}
+
+}  // namespace
+
+template <ExecutionSpace Space>
+std::span<const Kernel<Space>> kernels() {
+  static const std::vector<Kernel<Space>> all = backends::families<Space>();
+  return all;
+}
+
+template <ExecutionSpace Space>
+const Kernel<Space>& select_kernel(const ForwardProblem& problem, std::string_view variant) {
+  return select<Space>(problem, variant);
+}
+
+template <ExecutionSpace Space>
+const Kernel<Space>& select_kernel(const BackwardProblem& problem, std::string_view variant) {
+  return select<Space>(problem, variant);
+}
+
+#define CAESURA_INSTANTIATE(Space)                                                               \
+  template std::vector<Kernel<Space>> backends::families<Space>();                               \
+  template std::span<const Kernel<Space>> kernels<Space>();                                      \
+  template const Kernel<Space>& select_kernel<Space>(const ForwardProblem&, std::string_view);   \
+  template const Kernel<Space>& select_kernel<Space>(const BackwardProblem&, std::string_view);
+CAESURA_FOR_EACH_SPACE(CAESURA_INSTANTIATE)
+#undef CAESURA_INSTANTIATE
+
+}  // namespace caesura

@@ -1,0 +1,96 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <Kokkos_Core.hpp>
+#include <caesura/scalar.hpp>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace caesura {
+
+/// The element types that arguments may have.
+enum class ElementType : std::uint8_t { float64, float32, float16, bfloat16, int32, int64, byte };
+
+namespace impl {
+template <class Value>
+consteval ElementType element_type() {
+  if constexpr (AttentionScalar<Value>) {
+    return static_cast<ElementType>(scalar_type_v<Value>);
+  } else if constexpr (std::is_same_v<Value, std::int32_t>) {
+    return ElementType::int32;
+  } else if constexpr (std::is_same_v<Value, std::int64_t>) {
+    return ElementType::int64;
+  } else {
+    return ElementType::byte;
+  }
+}
+
+template <class Value>
+concept Element = AttentionScalar<Value> || std::is_same_v<Value, std::int32_t> ||
+                  std::is_same_v<Value, std::int64_t> || std::is_same_v<Value, std::byte>;
+}  // namespace impl
+
+/// A Kokkos View that an attention call can take: rank 1 to 4, of double, float, half, bfloat16, int32, int64 or
+/// byte, in any layout and memory space.
+template <class View>
+concept ArgumentView = Kokkos::is_view_v<View> && View::rank() >= 1 && View::rank() <= 4 &&
+                       impl::Element<typename View::non_const_value_type>;
+
+/// A View as a function argument: pointer, extents and strides, checked at run time by the call it is passed to.
+/// Every View that fits `ArgumentView` converts implicitly; a default one means "not given". It does not own: the
+/// View must live until the work is done, as with any asynchronous Kokkos call.
+class ViewRef {
+ public:
+  ViewRef() = default;
+
+  template <ArgumentView View>
+  ViewRef(const View& view)  // NOLINT(google-explicit-constructor): made to be passed as an argument
+      : data_(const_cast<typename View::non_const_value_type*>(view.data())),
+        given_(true),
+        type_(impl::element_type<typename View::non_const_value_type>()),
+        writable_(!std::is_const_v<typename View::value_type>),
+        host_accessible_(accessible<Kokkos::DefaultHostExecutionSpace, View>()),
+        device_accessible_(accessible<Kokkos::DefaultExecutionSpace, View>()),
+        rank_(static_cast<int>(View::rank())) {
+    for (std::size_t i = 0; i < View::rank(); ++i) {
+      extents_[i] = static_cast<std::int64_t>(view.extent(i));
+      strides_[i] = static_cast<std::int64_t>(view.stride(i));
+    }
+  }
+
+  /// Whether an argument was given; a View without elements counts as given.
+  explicit operator bool() const { return given_; }
+  void* data() const { return data_; }
+  ElementType type() const { return type_; }
+  bool writable() const { return writable_; }
+  int rank() const { return rank_; }
+  std::int64_t extent(int i) const { return extents_[static_cast<std::size_t>(i)]; }
+  std::int64_t stride(int i) const { return strides_[static_cast<std::size_t>(i)]; }
+
+  template <class Space>
+  bool accessible_from() const {
+    return std::is_same_v<Space, Kokkos::DefaultExecutionSpace> ? device_accessible_ : host_accessible_;
+  }
+
+ private:
+  template <class Space, class View>
+  static constexpr bool accessible() {
+    return Kokkos::SpaceAccessibility<Space, typename View::memory_space>::accessible;
+  }
+
+  void* data_ = nullptr;
+  bool given_ = false;
+  ElementType type_ = ElementType::byte;
+  bool writable_ = false;
+  bool host_accessible_ = false;
+  bool device_accessible_ = false;
+  int rank_ = 0;
+  std::array<std::int64_t, 4> extents_ = {};
+  std::array<std::int64_t, 4> strides_ = {};
+};
+
+}  // namespace caesura
