@@ -114,11 +114,13 @@ struct PairGradient {
     score = visible ? weight : Real(0);
     dp = visible ? ds : Real(0);
   }
+  /// The same under a softcap, whose slope is 1 - tanh^2.
   KOKKOS_FORCEINLINE_FUNCTION void apply_capped(Real& score, Real& dp, Real lse, Real delta, bool visible) const {
     const Real t = tanh(score);
-    score = cap * t;
-    apply(score, dp, lse, delta, visible);
-    dp = visible ? dp * (Real(1) - t * t) : Real(0);
+    const Real weight = exp2(cap * t - lse);
+    const Real ds = weight * (dp - delta) * (Real(1) - t * t);
+    score = visible ? weight : Real(0);
+    dp = visible ? ds : Real(0);
   }
   KOKKOS_FUNCTION bool keeps(int head, std::int64_t query, std::int64_t key) const {
     return philox.word(static_cast<std::uint32_t>(head), static_cast<std::uint32_t>(query),

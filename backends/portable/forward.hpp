@@ -139,11 +139,15 @@ struct Forward {
     Real* const scores = scratch.scores + group;
     if (problem.shape.softcap > 0) cap(scores, pitch, count);
     if (!step.full) {
+      const std::int32_t* first = scratch.lanes.first + base;
+      const std::int32_t* last = scratch.lanes.last + base;
       for (int r = 0; r < count; ++r) {
         const std::int32_t key = step.begin + r;
         for (int lane = 0; lane < lanes; ++lane) {
-          const bool visible = (key >= scratch.lanes.first[base + lane]) & (key < scratch.lanes.last[base + lane]);
-          scores[r * pitch + lane] = visible ? scores[r * pitch + lane] : minus_infinity;
+          // Loaded in any case: a conditional load would keep the loop from being vectorized.
+          const Real score = scores[r * pitch + lane];
+          const bool visible = (key >= first[lane]) & (key < last[lane]);
+          scores[r * pitch + lane] = visible ? score : minus_infinity;
         }
       }
     }

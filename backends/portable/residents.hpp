@@ -228,7 +228,9 @@ KOKKOS_FUNCTION void store_lanes(const Member& team, const LaneBuffer<Tile, Real
       Value* to = static_cast<Value*>(tensor.data) + tensor.offset(own.begin + lane, head);
       if (accumulate) {
         Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, dim), [&](int d) {
-          to[d] = static_cast<Value>(static_cast<Real>(to[d]) + scale * column[d * pitch]);
+          // Adding zero would turn -0 into 0: what nobody saw keeps its bits.
+          const Real value = scale * column[d * pitch];
+          to[d] = value == Real(0) ? to[d] : static_cast<Value>(static_cast<Real>(to[d]) + value);
         });
       } else {
         Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, dim),

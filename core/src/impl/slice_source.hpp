@@ -107,8 +107,8 @@ struct OffsetSource {
 
  private:
   KOKKOS_FUNCTION SlicePiece piece(const BandSlice& slice, std::int64_t end, std::int64_t limit) const {
-    const BandSlice tight = slice.tight();
-    return {side == Side::queries ? tight : tight.transposed(), end < limit ? end : limit};
+    // Tight after transposing: of an empty slice, only the rows are sure to vanish.
+    return {(side == Side::queries ? slice : slice.transposed()).tight(), end < limit ? end : limit};
   }
 };
 
