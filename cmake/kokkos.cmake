@@ -1,0 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The Caesura authors
+# SPDX-License-Identifier: Apache-2.0
+
+# An installed Kokkos comes first (CMAKE_PREFIX_PATH, Kokkos_ROOT, the system's); PATHS are looked at last.
+find_package(Kokkos 4.7 CONFIG QUIET PATHS "${PROJECT_SOURCE_DIR}/.deps/kokkos-host")
+if(NOT Kokkos_FOUND)
+  message(FATAL_ERROR "Kokkos 4.7 or newer: not found: run scripts/get_kokkos, or name an installed one with -DKokkos_ROOT=PREFIX")
+endif()
+
+string(TOUPPER "${Kokkos_DEVICES}" CAESURA_SPACES)
+if("CUDA" IN_LIST CAESURA_SPACES)
+  set(CAESURA_HAS_CUDA ON)
+else()
+  set(CAESURA_HAS_CUDA OFF)
+endif()

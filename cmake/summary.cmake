@@ -1,0 +1,30 @@
+# SPDX-FileCopyrightText: 2026 The Caesura authors
+# SPDX-License-Identifier: Apache-2.0
+
+# The table at the end of configure.
+function(caesura_row name)
+  string(LENGTH "${name}" length)
+  math(EXPR padding "20 - ${length}")
+  string(REPEAT " " ${padding} padding)
+  list(JOIN ARGN " " value)
+  if(value STREQUAL "")
+    set(value "none")
+  endif()
+  message(STATUS "  ${name}${padding}${value}")
+endfunction()
+
+message(STATUS "Caesura ${PROJECT_VERSION}")
+caesura_row("build type" ${CMAKE_BUILD_TYPE})
+caesura_row("Kokkos" ${Kokkos_VERSION} in ${Kokkos_DIR})
+caesura_row("spaces" ${Kokkos_DEVICES})
+caesura_row("Kokkos options" ${Kokkos_TPLS} ${Kokkos_ARCH})
+if(CAESURA_HAS_CUDA)
+  caesura_row("CUDA also for" ${CAESURA_CUDA_EXTRA_ARCHITECTURES})
+endif()
+caesura_row("tests" ${CAESURA_ENABLE_TESTS})
+caesura_row("benchmarks" ${CAESURA_ENABLE_BENCHMARKS})
+caesura_row("tools" ${CAESURA_ENABLE_TOOLS})
+caesura_row("checks" ${CAESURA_CHECKS})
+caesura_row("warnings as errors" ${CAESURA_WARNINGS_AS_ERRORS})
+caesura_row("sanitizers" ${CAESURA_SANITIZE})
+caesura_row("compiler launcher" ${CMAKE_CXX_COMPILER_LAUNCHER})
