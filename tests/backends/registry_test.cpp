@@ -1,0 +1,112 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <support/attention_case.hpp>
+#include <support/errors.hpp>
+#include <support/tool_events.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+
+namespace caesura::testing {
+namespace {
+
+/// Sets CAESURA_FORCE_KERNEL as long as it lives.
+class ForcedKernel {
+ public:
+  explicit ForcedKernel(const char* name) { setenv("CAESURA_FORCE_KERNEL", name, 1); }
+  ~ForcedKernel() { unsetenv("CAESURA_FORCE_KERNEL"); }
+  ForcedKernel(const ForcedKernel&) = delete;
+  ForcedKernel& operator=(const ForcedKernel&) = delete;
+};
+
+ForwardProblem forward_problem() {
+  ForwardProblem problem;
+  problem.shape.heads_q = problem.shape.heads_kv = problem.shape.dim_qk = problem.shape.dim_v = 1;
+  return problem;
+}
+
+template <class ExecSpace>
+class Registry : public ::testing::Test {};
+using Spaces = ::testing::Types<Kokkos::DefaultExecutionSpace
+#ifdef KOKKOS_ENABLE_SERIAL
+                                ,
+                                Kokkos::Serial
+#endif
+                                >;
+TYPED_TEST_SUITE(Registry, Spaces);
+
+TYPED_TEST(Registry, KernelsAreCompleteAndOrdered) {
+  const auto all = kernels<TypeParam>();
+  ASSERT_FALSE(all.empty());
+  std::set<std::string_view> names;
+  for (const auto& kernel : all) {
+    EXPECT_FALSE(kernel.name.empty());
+    EXPECT_FALSE(kernel.description.empty()) << kernel.name;
+    EXPECT_TRUE(kernel.refuses_forward && kernel.refuses_backward && kernel.forward && kernel.backward) << kernel.name;
+    EXPECT_TRUE(names.insert(kernel.name).second) << kernel.name << " is there twice";
+  }
+  EXPECT_TRUE(
+      std::is_sorted(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.priority > b.priority; }));
+}
+
+TYPED_TEST(Registry, PortableIsThereAndRefusesNothing) {
+  const auto all = kernels<TypeParam>();
+  const auto portable =
+      std::find_if(all.begin(), all.end(), [](const auto& kernel) { return kernel.name == "portable"; });
+  ASSERT_NE(portable, all.end());
+  EXPECT_EQ(portable->refuses_forward(forward_problem()), "");
+  EXPECT_EQ(portable->refuses_backward({}), "");
+}
+
+TYPED_TEST(Registry, SelectsByNameEnvironmentAndPriority) {
+  const ForwardProblem problem = forward_problem();
+  const auto best = std::find_if(kernels<TypeParam>().begin(), kernels<TypeParam>().end(),
+                                 [&](const auto& kernel) { return kernel.refuses_forward(problem).empty(); });
+  EXPECT_EQ(select_kernel<TypeParam>(problem, "").name, best->name);
+  EXPECT_EQ(select_kernel<TypeParam>(problem, "portable").name, "portable");
+  {
+    const ForcedKernel forced("portable");
+    EXPECT_EQ(select_kernel<TypeParam>(problem, "").name, "portable");
+    EXPECT_EQ(select_kernel<TypeParam>(BackwardProblem{}, "").name, "portable");
+  }
+  const ForcedKernel wrong("fastest");
+  expect_invalid({"attention_forward: CAESURA_FORCE_KERNEL = fastest", "known are", "portable"},
+                 [&] { select_kernel<TypeParam>(problem, ""); });
+  expect_invalid({"attention_backward: CAESURA_FORCE_KERNEL = fastest"},
+                 [&] { select_kernel<TypeParam>(BackwardProblem{}, ""); });
+  // A name in the call is stronger.
+  EXPECT_EQ(select_kernel<TypeParam>(problem, "portable").name, "portable");
+}
+
+TYPED_TEST(Registry, UnknownNamesListTheKnown) {
+  expect_invalid({"attention_forward: variant = fastest", "known are", "portable"},
+                 [] { select_kernel<TypeParam>(forward_problem(), "fastest"); });
+  expect_invalid({"attention_backward: variant = Portable", "known are", "portable"},
+                 [] { select_kernel<TypeParam>(BackwardProblem{}, "Portable"); });
+}
+
+TEST(RegistryLabels, LaunchesCarryTheKernelsName) {
+  const Problem problem(Mask::from_documents(Documents::from_lengths({20, 13})), {2, 1, 8, 8}, 111);
+  const AttentionPlan<Space> plan(Space(), problem.mask);
+  for (const std::string& name : kernel_names()) {
+    DeviceCase<float> device(problem);
+    device.options.variant = name;
+    Kokkos::fence();
+    const ToolEvents events;
+    device.forward(Space(), plan);
+    device.backward(Space(), plan);
+    Space().fence();
+    for (const std::string& kernel : events.kernels()) {
+      EXPECT_TRUE(kernel.starts_with("caesura::forward::" + name) || kernel.starts_with("caesura::backward::" + name))
+          << kernel;
+    }
+    EXPECT_GE(events.kernels().size(), 2u);
+  }
+}
+
+}  // namespace
+}  // namespace caesura::testing

@@ -1,0 +1,178 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <caesura/attention.hpp>
+#include <caesura/error.hpp>
+#include <caesura/kernels.hpp>
+#include <reference/reference.hpp>
+#include <support/random.hpp>
+#include <support/tensors.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+namespace caesura::testing {
+
+struct HeadShape {
+  std::int64_t heads_q = 1;
+  std::int64_t heads_kv = 1;
+  std::int64_t dim_qk = 1;
+  std::int64_t dim_v = 1;
+};
+
+/// The inputs of one attention, exact in every scalar.
+struct Problem {
+  Mask mask;
+  HeadShape shape;
+  reference::Tensor q, k, v, dout;
+  reference::Options options;
+
+  Problem(Mask mask_, HeadShape shape_, std::uint64_t seed) : mask(std::move(mask_)), shape(shape_) {
+    Random random(seed);
+    q = random.tensor(mask.total_q(), shape.heads_q, shape.dim_qk);
+    k = random.tensor(mask.total_k(), shape.heads_kv, shape.dim_qk);
+    v = random.tensor(mask.total_k(), shape.heads_kv, shape.dim_v);
+    dout = random.tensor(mask.total_q(), shape.heads_q, shape.dim_v);
+    options.scale = 1 / std::sqrt(static_cast<double>(shape.dim_qk));
+  }
+
+  void add_sink(std::int64_t sinks, std::uint64_t seed) { options.sink = Random(seed).tensor(shape.heads_q, sinks, 1); }
+  bool has_sink() const { return options.sink.rows > 0; }
+};
+
+std::string describe(const Problem& problem);
+
+/// What the reference says, or what a kernel made.
+struct Results {
+  reference::Tensor out, lse, row_max, dq, dk, dv, dsink;
+};
+
+Results expected_results(const Problem& problem);
+
+/// Compares everything with tolerances that follow from the scalar's and the outputs' epsilon, the lengths of the
+/// sums and the magnitudes of the inputs; names the worst element.
+void expect_close(const Problem& problem, const Results& expected, const Results& got, ScalarType type,
+                  ScalarType out_type);
+
+struct Tolerance {
+  double relative = 0;
+  double absolute = 0;
+};
+/// NaN matches NaN, an infinity itself.
+void expect_close(const char* name, const reference::Tensor& expected, const reference::Tensor& got,
+                  Tolerance tolerance);
+
+/// Layouts of the inputs and of the outputs.
+struct Layouts {
+  Layout q = Layout::packed, kv = Layout::packed, out = Layout::packed;
+};
+
+/// The tensors of one attention on the device; outputs are poisoned.
+template <AttentionScalar Scalar, AttentionScalar OutScalar = Scalar, class MemorySpace = Space::memory_space>
+struct DeviceCase {
+  using Accumulator = accumulator_t<Scalar>;
+  using In = DeviceTensor<Scalar, MemorySpace>;
+  using Out = DeviceTensor<OutScalar, MemorySpace>;
+  using Statistic = DeviceTensor<Accumulator, MemorySpace>;
+
+  In q, k, v;
+  Out dout, out, dq, dk, dv;
+  Statistic lse, row_max, sink, dsink;
+  AttentionOptions options;
+
+  explicit DeviceCase(const Problem& p, Layouts layouts = {}) {
+    q = In::from(p.q, layouts.q);
+    k = In::from(p.k, layouts.kv);
+    v = In::from(p.v, layouts.kv);
+    dout = Out::from(p.dout, layouts.q);
+    out = Out::poisoned(p.q.rows, p.q.heads, p.v.dim, layouts.out);
+    dq = Out::poisoned(p.q.rows, p.q.heads, p.q.dim, layouts.out);
+    dk = Out::poisoned(p.k.rows, p.k.heads, p.k.dim, layouts.out);
+    dv = Out::poisoned(p.v.rows, p.v.heads, p.v.dim, layouts.out);
+    lse = Statistic::poisoned(p.q.rows, p.q.heads, 1);
+    row_max = Statistic::poisoned(p.q.rows, p.q.heads, 1);
+    options.softmax_scale = p.options.scale;
+    options.softcap = p.options.softcap;
+    options.dropout = p.options.dropout;
+    options.row_max = row_max.matrix();
+    if (p.has_sink()) {
+      sink = Statistic::from(p.options.sink);
+      dsink = Statistic::poisoned(p.options.sink.rows, p.options.sink.heads, 1);
+      options.sink = sink.matrix();
+      options.dsink = dsink.matrix();
+    }
+  }
+
+  template <class ExecSpace>
+  void forward(const ExecSpace& space, const AttentionPlan<ExecSpace>& plan) const {
+    attention_forward(space, plan, q, k, v, out, lse.matrix(), options);
+  }
+  template <class ExecSpace>
+  void backward(const ExecSpace& space, const AttentionPlan<ExecSpace>& plan) const {
+    attention_backward(space, plan, dout, q, k, v, out, lse.matrix(), dq, dk, dv, options);
+  }
+
+  Results download() const {
+    return {out.download(), lse.download(), row_max.download(), dq.download(),
+            dk.download(),  dv.download(),  dsink.download()};
+  }
+  /// All results, to compare runs bit for bit.
+  std::vector<std::byte> bits() const {
+    std::vector<std::byte> result;
+    const auto append = [&](const auto& tensor) {
+      const auto bytes = tensor.bits();
+      result.insert(result.end(), bytes.begin(), bytes.end());
+    };
+    append(out), append(lse), append(row_max), append(dq), append(dk), append(dv), append(dsink);
+    return result;
+  }
+  bool outputs_untouched() const {
+    return out.untouched() && lse.untouched() && row_max.untouched() && dq.untouched() && dk.untouched() &&
+           dv.untouched() && dsink.untouched();
+  }
+};
+
+/// Names of all kernels of this build for \p ExecSpace.
+template <class ExecSpace = Space>
+std::vector<std::string> kernel_names() {
+  std::vector<std::string> names;
+  for (const auto& kernel : kernels<ExecSpace>()) names.emplace_back(kernel.name);
+  return names;
+}
+
+/// Forward and backward of one scalar with every kernel, against the expected results.
+template <AttentionScalar Scalar, AttentionScalar OutScalar = Scalar>
+void check_kernels(const Problem& problem, const Results& expected, const AttentionPlan<Space>& plan,
+                   Layouts layouts = {}) {
+  const Space space;
+  for (const std::string& name : kernel_names()) {
+    SCOPED_TRACE(text(describe(problem), ", ", name_of(scalar_type_v<Scalar>), ", kernel ", name));
+    DeviceCase<Scalar, OutScalar> device(problem, layouts);
+    device.options.variant = name;
+    device.forward(space, plan);
+    device.backward(space, plan);
+    space.fence();
+    expect_close(problem, expected, device.download(), scalar_type_v<Scalar>, scalar_type_v<OutScalar>);
+    EXPECT_TRUE(device.out.untouched_around() && device.dq.untouched_around() && device.dk.untouched_around() &&
+                device.dv.untouched_around())
+        << "something between the rows was written";
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+/// The same for all four scalars.
+inline void check_all_scalars(const Problem& problem, Layouts layouts = {}) {
+  const Results expected = expected_results(problem);
+  const AttentionPlan<Space> plan(Space(), problem.mask);
+  check_kernels<double>(problem, expected, plan, layouts);
+  check_kernels<float>(problem, expected, plan, layouts);
+  check_kernels<half>(problem, expected, plan, layouts);
+  check_kernels<bfloat16>(problem, expected, plan, layouts);
+}
+
+}  // namespace caesura::testing
