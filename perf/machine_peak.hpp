@@ -1,0 +1,20 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <caesura/scalar.hpp>
+
+namespace caesura::perf {
+
+/// The fused multiply-adds a second, in GFLOP/s (2 FLOPs each), that this machine reaches without touching memory:
+/// summed over the threads, each measured by itself for 25 ms, so that other programs on the machine hardly matter.
+/// This is what "% of machine peak" divides by.
+///
+/// \param type     double measures double; float, half and bfloat16 measure float, the type of their sums
+/// \param threads  of the host: 1 measures the calling thread alone, more run on the default host space and are cut
+///                 at its concurrency; 0 takes the default execution space as it is, a device where there is one (its
+///                 ordinary arithmetic units, not its matrix units)
+double measure_peak_gflops(ScalarType type, int threads = 0);
+
+}  // namespace caesura::perf

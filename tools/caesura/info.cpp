@@ -1,0 +1,161 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "commands.hpp"
+#include "kernel_support.hpp"
+#include "machine.hpp"
+#include "numbers.hpp"
+#include "options.hpp"
+#include "report.hpp"
+#include <caesura/error.hpp>
+
+#include <Kokkos_Core.hpp>
+
+#include <nlohmann/json.hpp>
+#include <perf/machine_peak.hpp>
+
+#include <iostream>
+#include <memory>
+
+namespace caesura::tools {
+
+namespace {
+
+#ifdef CAESURA_CHECKS
+constexpr bool checks = true;
+#else
+constexpr bool checks = false;
+#endif
+#ifdef KOKKOS_ENABLE_CUDA
+constexpr bool cuda = true;
+#else
+constexpr bool cuda = false;
+#endif
+
+template <class Each>
+void for_each_space(const Each& each) {
+#ifdef KOKKOS_ENABLE_SERIAL
+  each.template operator()<Kokkos::Serial>();
+#endif
+#ifdef KOKKOS_ENABLE_OPENMP
+  each.template operator()<Kokkos::OpenMP>();
+#endif
+#ifdef KOKKOS_ENABLE_THREADS
+  each.template operator()<Kokkos::Threads>();
+#endif
+#ifdef KOKKOS_ENABLE_CUDA
+  each.template operator()<Kokkos::Cuda>();
+#endif
+}
+
+std::string kokkos_version() {
+  return text(KOKKOS_VERSION / 10000, ".", KOKKOS_VERSION / 100 % 100, ".", KOKKOS_VERSION % 100);
+}
+
+nlohmann::ordered_json collect() {
+  nlohmann::ordered_json info;
+  info["version"] = CAESURA_VERSION;
+  info["build"] = {{"compiler", CAESURA_COMPILER},
+                   {"flags", std::string(trimmed(CAESURA_FLAGS))},
+                   {"type", CAESURA_BUILD_TYPE},
+                   {"kokkos", kokkos_version()},
+                   {"checks", checks},
+                   {"cuda", cuda}};
+  const Machine machine = read_machine();
+  info["machine"] = {
+      {"processor", machine.processor}, {"cores", machine.cores}, {"memory_bytes", machine.memory_bytes}};
+  for (const Cache& cache : machine.caches)
+    info["machine"]["caches"].push_back({{"name", cache.name}, {"bytes", cache.bytes}, {"shared_by", cache.shared_by}});
+  info["peak_gflops"] = {{"float", perf::measure_peak_gflops(ScalarType::float32)},
+                         {"double", perf::measure_peak_gflops(ScalarType::float64)},
+                         {"float_one_thread", perf::measure_peak_gflops(ScalarType::float32, 1)},
+                         {"double_one_thread", perf::measure_peak_gflops(ScalarType::float64, 1)}};
+  info["default_space"] = Space::name();
+  for_each_space([&]<class Some>() {
+    using Policy = Kokkos::TeamPolicy<Some>;
+    nlohmann::ordered_json space = {{"name", Some::name()},
+                                    {"concurrency", Some().concurrency()},
+                                    {"scratch_bytes", {Policy::scratch_size_max(0), Policy::scratch_size_max(1)}},
+                                    {"kernels", nlohmann::ordered_json::array()}};
+    for (const KernelSupport& kernel : kernel_support<Some>()) {
+      nlohmann::ordered_json entry = {{"name", kernel.name},
+                                      {"description", kernel.description},
+                                      {"priority", kernel.priority},
+                                      {"refuses", nlohmann::ordered_json::object()}};
+      entry["supports"] = kernel.supports;
+      for (const auto& [feature, reason] : kernel.refuses) entry["refuses"][feature] = reason;
+      space["kernels"].push_back(std::move(entry));
+    }
+    info["spaces"].push_back(std::move(space));
+  });
+  return info;
+}
+
+std::string print(const nlohmann::ordered_json& info) {
+  const auto words = [](const nlohmann::ordered_json& value) { return value.get<std::string>(); };
+  const auto yes = [](const nlohmann::ordered_json& value) { return value.get<bool>() ? "yes" : "no"; };
+  const nlohmann::ordered_json& build = info["build"];
+  const nlohmann::ordered_json& machine = info["machine"];
+  Table table;
+  table.row({"caesura", words(info["version"])});
+  table.row({"compiler", words(build["compiler"])});
+  table.row({"flags", words(build["flags"])});
+  table.row({"build", text(words(build["type"]), ", checks ", yes(build["checks"]), ", CUDA ", yes(build["cuda"]),
+                           ", Kokkos ", words(build["kokkos"]))});
+  table.row({"processor", text(words(machine["processor"]), ", ", machine["cores"].get<int>(), " cores, ",
+                               bytes_text(machine["memory_bytes"].get<std::int64_t>()), " memory")});
+  std::string caches;
+  for (const auto& cache : machine.value("caches", nlohmann::ordered_json::array())) {
+    caches +=
+        text(caches.empty() ? "" : ", ", words(cache["name"]), " ", bytes_text(cache["bytes"].get<std::int64_t>()));
+    if (const int sharers = cache["shared_by"].get<int>(); sharers > 1) caches += text(" (", sharers, " cores)");
+  }
+  table.row({"caches", caches.empty() ? "unknown" : caches});
+  const auto peak = [&](const char* key) { return formatted("%.0f", info["peak_gflops"][key].get<double>()); };
+  table.row({"peak GFLOP/s", text("float ", peak("float"), ", double ", peak("double"), "; one thread: float ",
+                                  peak("float_one_thread"), ", double ", peak("double_one_thread"))});
+  std::string result = table.print();
+  for (const auto& space : info["spaces"]) {
+    const bool is_default = space["name"] == info["default_space"];
+    const int threads = space["concurrency"].get<int>();
+    result += text("\n", words(space["name"]), is_default ? " (default)" : "", ": ", threads,
+                   threads == 1 ? " thread" : " threads", ", scratch a team ",
+                   bytes_text(space["scratch_bytes"][0].get<std::int64_t>()), " / ",
+                   bytes_text(space["scratch_bytes"][1].get<std::int64_t>()), " (levels 0, 1)\n");
+    for (const auto& kernel : space["kernels"]) {
+      result += text("  ", words(kernel["name"]), ": ", words(kernel["description"]), "\n    does: ");
+      std::string features;
+      for (const auto& feature : kernel["supports"]) features += (features.empty() ? "" : ", ") + words(feature);
+      result += features + "\n";
+      for (const auto& [feature, reason] : kernel["refuses"].items())
+        result += text("    not ", feature, ": ", words(reason), "\n");
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+void add_info(CLI::App& app, Command& chosen) {
+  const auto json = std::make_shared<std::string>();
+  CLI::App& command = *app.add_subcommand("info", "Version, build, machine, and what each kernel does");
+  command.footer(
+      "Example: caesura info --json info.json\nExit status: 0 fine, 2 wrong usage, 3 a failure at run time.");
+  command.add_option("--json", *json, "Write it there as JSON; - (or no FILE) is stdout")
+      ->type_name("FILE")
+      ->expected(0, 1)
+      ->default_str("-");
+  CLI::Option* option = command.get_option("--json");
+  command.callback([json, option, &chosen] {
+    const std::string path = option->count() > 0 && json->empty() ? "-" : *json;
+    chosen = [path] {
+      require_writable("--json", path);
+      const nlohmann::ordered_json info = collect();
+      if (path != "-") std::cout << print(info);
+      if (!path.empty()) write_text(path, info.dump(2) + "\n");
+      return exit_fine;
+    };
+  });
+}
+
+}  // namespace caesura::tools
