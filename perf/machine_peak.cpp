@@ -70,7 +70,9 @@ KOKKOS_FUNCTION Real run_chains(std::int64_t rounds, Real start) {
   Vector values[chains];
   for (int i = 0; i < chains; ++i) values[i] = Vector(Real(i) / chains);
   for (std::int64_t round = 0; round < rounds; ++round) {
+#ifndef __CUDACC__
 #pragma GCC unroll 12
+#endif
     for (int i = 0; i < chains; ++i) values[i] = Kokkos::fma(values[i], factor, term);
   }
   // Only this one vector is taken apart: access to lanes would keep all of the chains in memory.

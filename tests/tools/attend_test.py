@@ -114,6 +114,17 @@ class Attend(ProgramTest):
         write_npy(self.folder / "q.npy", (12, 4, 8), [0] * 384, ">f4")
         self.rejected("q.npy: dtype = '>f4': must be little-endian float64, float32 or float16 ('<f8', '<f4' or '<f2')")
 
+    def test_headers_that_lie(self):
+        self.arrays()
+        write_npy(self.folder / "q.npy", (2**40, 2**30, 8), [0] * 10)  # the product does not fit 64 bits
+        self.rejected("q.npy: shape = (1099511627776, 1073741824, 8): needs more than the 40 bytes that follow the header: the file must be whole")
+        whole = self.folder / "k.npy"
+        whole.write_bytes(whole.read_bytes().replace(b"'shape'", b"'shope'"))
+        self.array("q.npy", (12, 4, 8))
+        self.rejected("k.npy: header without 'shape': must be a .npy file")
+        whole.write_bytes(b"\x93NUMPY\x01\x00\xff\xff{")
+        self.rejected("k.npy: ends inside its header: must be a whole .npy file")
+
     def test_shapes_that_do_not_fit(self):
         cases = [
             ("q.npy", (12, 32), "must be (tokens, heads, dim) or (batch, tokens, heads, dim)"),

@@ -11,8 +11,6 @@
 #include <cstring>
 #include <fstream>
 #include <map>
-#include <optional>
-#include <regex>
 
 namespace caesura::tools {
 
@@ -39,20 +37,27 @@ std::string take(std::istream& stream, std::size_t count, const std::filesystem:
   return bytes;
 }
 
-/// The value of a key in the header, which is a Python dictionary literal.
+/// The value of a key in the header, which is a Python dictionary literal: a text in quotes, a tuple, or a word.
 std::string header_value(const std::string& header, const std::string& key, const std::filesystem::path& file) {
-  std::smatch match;
-  if (!std::regex_search(header, match,
-                         std::regex("['\"]" + key + R"(['"]\s*:\s*('[^']*'|"[^"]*"|\([^)]*\)|\[[^\]]*\]|\w+))"))) {
-    fail(file, text("header without '", key, "': must be a .npy file"));
-  }
-  return match[1];
+  const auto no_value = [&] { fail(file, text("header without '", key, "': must be a .npy file")); };
+  const std::size_t at = std::min(header.find("'" + key + "'"), header.find('"' + key + '"'));
+  if (at == std::string::npos) no_value();
+  const std::size_t begin = header.find_first_not_of(" :", at + key.size() + 2);
+  if (begin == std::string::npos) no_value();
+  const char open = header[begin];
+  const bool enclosed = open == '\'' || open == '"' || open == '(' || open == '[';
+  const char* close = open == '(' ? ")" : open == '[' ? "]" : open == '"' ? "\"" : "'";
+  const std::size_t end = enclosed ? header.find(close, begin + 1) : header.find_first_of(" ,}", begin);
+  if (end == std::string::npos) no_value();
+  return header.substr(begin, end - begin + (enclosed ? 1 : 0));
 }
 
 ScalarType type_of(const std::string& descr, const std::filesystem::path& file) {
   const std::map<std::string, ScalarType> types = {
       {"'<f8'", ScalarType::float64}, {"'<f4'", ScalarType::float32}, {"'<f2'", ScalarType::float16}};
-  const auto found = types.find(descr);
+  std::string name = descr;
+  std::replace(name.begin(), name.end(), '"', '\'');
+  const auto found = types.find(name);
   if (found == types.end())
     fail(file, text("dtype = ", descr, ": must be little-endian float64, float32 or float16 ('<f8', '<f4' or '<f2')"));
   return found->second;
@@ -60,6 +65,7 @@ ScalarType type_of(const std::string& descr, const std::filesystem::path& file) 
 
 std::vector<std::int64_t> shape_of(const std::string& tuple, const std::filesystem::path& file) {
   std::vector<std::int64_t> shape;
+  if (tuple[0] != '(') fail(file, text("shape = ", tuple, ": must be a tuple of whole numbers"));
   for (const std::string& entry : split(std::string_view(tuple).substr(1, tuple.size() - 2), ',')) {
     const std::string_view digits = trimmed(entry);
     if (digits.empty()) continue;
