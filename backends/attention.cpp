@@ -1,12 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The Caesura authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <Kokkos_Profiling_ScopedRegion.hpp>
+#include "impl/make_problem.hpp"
 #include <caesura/attention.hpp>
 #include <caesura/kernels.hpp>
-#include <cstddef>
 
-#include "impl/make_problem.hpp"
+#include <Kokkos_Profiling_ScopedRegion.hpp>
+
+#include <cstddef>
 
 // Where core's API meets the registry: check, select, run. It lies here because core knows no kernel.
 
@@ -36,9 +37,8 @@ void attention_backward(const Space& space, const AttentionPlan<Space>& plan, co
                         const ViewRef& dk, const ViewRef& dv, const AttentionOptions& options) {
   const Kokkos::Profiling::ScopedRegion region("caesura::attention_backward");
   BackwardProblem problem = impl::make_backward_problem(
-      impl::view_of(plan),
-      {.q = q, .k = k, .v = v, .out = out, .lse = lse, .dout = dout, .dq = dq, .dk = dk, .dv = dv}, options,
-      is_accessible<Space>);
+      impl::view_of(plan), {.q = q, .k = k, .v = v, .out = out, .lse = lse, .dout = dout, .dq = dq, .dk = dk, .dv = dv},
+      options, is_accessible<Space>);
   const Kernel<Space>& kernel = select_kernel<Space>(problem, options.variant);
   // Lives until the call ends; on devices freeing it waits for the work, which a given workspace avoids.
   Kokkos::View<std::byte*, typename Space::memory_space> own;
@@ -51,11 +51,11 @@ void attention_backward(const Space& space, const AttentionPlan<Space>& plan, co
   kernel.backward(space, problem);
 }
 
-#define CAESURA_INSTANTIATE(Space)                                                                                    \
-  template void attention_forward<Space>(const Space&, const AttentionPlan<Space>&, const ViewRef&, const ViewRef&,   \
-                                         const ViewRef&, const ViewRef&, const ViewRef&, const AttentionOptions&);    \
-  template void attention_backward<Space>(const Space&, const AttentionPlan<Space>&, const ViewRef&, const ViewRef&,  \
-                                          const ViewRef&, const ViewRef&, const ViewRef&, const ViewRef&,             \
+#define CAESURA_INSTANTIATE(Space)                                                                                   \
+  template void attention_forward<Space>(const Space&, const AttentionPlan<Space>&, const ViewRef&, const ViewRef&,  \
+                                         const ViewRef&, const ViewRef&, const ViewRef&, const AttentionOptions&);   \
+  template void attention_backward<Space>(const Space&, const AttentionPlan<Space>&, const ViewRef&, const ViewRef&, \
+                                          const ViewRef&, const ViewRef&, const ViewRef&, const ViewRef&,            \
                                           const ViewRef&, const ViewRef&, const ViewRef&, const AttentionOptions&);
 CAESURA_FOR_EACH_SPACE(CAESURA_INSTANTIATE)
 #undef CAESURA_INSTANTIATE

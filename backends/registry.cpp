@@ -3,11 +3,11 @@
 
 #include "backends/registry.hpp"
 
-#include <algorithm>
-#include <caesura/error.hpp>
-#include <cstdlib>
-
 #include "backends/portable/portable.hpp"
+#include <caesura/error.hpp>
+
+#include <algorithm>
+#include <cstdlib>
 
 namespace caesura {
 
@@ -97,9 +97,9 @@ const Kernel<Space>& select(const Problem& problem, std::string_view variant) {
     throw Error(ErrorKind::invalid_argument,
                 text(asked(), ": is not a kernel of this build for ", Space::name(), "; known are: ", names));
   }
-  throw Error(ErrorKind::unsupported,
-              request.name.empty() ? text(function_of(problem), ": no kernel does this problem: ", reasons)
-                                   : text(asked(), ": cannot do this problem: ", reasons));
+  throw Error(ErrorKind::unsupported, request.name.empty()
+                                          ? text(function_of(problem), ": no kernel does this problem: ", reasons)
+                                          : text(asked(), ": cannot do this problem: ", reasons));
 }
 
 }  // namespace
@@ -120,10 +120,10 @@ const Kernel<Space>& select_kernel(const BackwardProblem& problem, std::string_v
   return select<Space>(problem, variant);
 }
 
-#define CAESURA_INSTANTIATE(Space)                                                               \
-  template std::vector<Kernel<Space>> backends::families<Space>();                               \
-  template std::span<const Kernel<Space>> kernels<Space>();                                      \
-  template const Kernel<Space>& select_kernel<Space>(const ForwardProblem&, std::string_view);   \
+#define CAESURA_INSTANTIATE(Space)                                                             \
+  template std::vector<Kernel<Space>> backends::families<Space>();                             \
+  template std::span<const Kernel<Space>> kernels<Space>();                                    \
+  template const Kernel<Space>& select_kernel<Space>(const ForwardProblem&, std::string_view); \
   template const Kernel<Space>& select_kernel<Space>(const BackwardProblem&, std::string_view);
 CAESURA_FOR_EACH_SPACE(CAESURA_INSTANTIATE)
 #undef CAESURA_INSTANTIATE

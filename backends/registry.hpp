@@ -4,6 +4,7 @@
 #pragma once
 
 #include <caesura/kernels.hpp>
+
 #include <vector>
 
 namespace caesura::backends {

@@ -3,7 +3,7 @@
 
 option(CAESURA_ENABLE_TESTS "Build the tests (needs GoogleTest)" ${PROJECT_IS_TOP_LEVEL})
 option(CAESURA_ENABLE_BENCHMARKS "Build the benchmarks (needs Google Benchmark)" OFF)
-option(CAESURA_ENABLE_TOOLS "Build the program caesura (needs CLI11, nlohmann-json and xtensor)" ${PROJECT_IS_TOP_LEVEL})
+option(CAESURA_ENABLE_TOOLS "Build the program caesura (needs CLI11 and nlohmann-json)" ${PROJECT_IS_TOP_LEVEL})
 option(CAESURA_CHECKS "Check per-element device data at once, at the price of a synchronization" OFF)
 option(CAESURA_WARNINGS_AS_ERRORS "Treat the compiler's warnings as errors" OFF)
 set(CAESURA_SANITIZE "" CACHE STRING "Sanitizers of our own targets, as for -fsanitize= (address,undefined or thread)")

@@ -35,13 +35,18 @@ function(caesura_target_defaults target)
   endif()
 endfunction()
 
-# caesura_test(NAME SOURCE...): a GoogleTest program, one ctest entry, labelled with its folder's name.
+# caesura_test(NAME SOURCE...): a GoogleTest program, one ctest entry, labelled with its folder's name; the target
+# tests_LABEL builds all of that label.
 function(caesura_test name)
   get_filename_component(label "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
   set(target "${label}_${name}")
   add_executable(${target} ${ARGN})
   caesura_target_defaults(${target})
   target_link_libraries(${target} PRIVATE caesura_test_support)
+  if(NOT TARGET tests_${label})
+    add_custom_target(tests_${label})
+  endif()
+  add_dependencies(tests_${label} ${target})
   add_test(NAME ${target} COMMAND ${target})
   set_tests_properties(${target} PROPERTIES LABELS "${label}" TIMEOUT 900)
 endfunction()

@@ -1,17 +1,18 @@
 // SPDX-FileCopyrightText: 2026 The Caesura authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <benchmark/benchmark.h>
+#include "perf/machine_peak.hpp"
+#include <caesura/caesura.hpp>
 
 #include <Kokkos_Core.hpp>
-#include <caesura/caesura.hpp>
+
+#include <benchmark/benchmark.h>
+
 #include <cstddef>
 #include <fstream>
 #include <random>
 #include <string>
 #include <vector>
-
-#include "perf/machine_peak.hpp"
 
 // Forward and backward of every scalar on the shapes that the project is judged by. Rates count
 // 4 x visible pairs x dim x heads_q operations (backward 2.5 times that); `peak` is the measured FMA peak of the
@@ -94,7 +95,8 @@ struct Step {
   }
 
   static Tensor<Scalar> random(const char* label, std::int64_t rows, int heads, int dim) {
-    Tensor<Scalar> view(label, static_cast<std::size_t>(rows), static_cast<std::size_t>(heads), static_cast<std::size_t>(dim));
+    Tensor<Scalar> view(label, static_cast<std::size_t>(rows), static_cast<std::size_t>(heads),
+                        static_cast<std::size_t>(dim));
     const auto host = Kokkos::create_mirror_view(view);
     std::mt19937 engine(7);
     std::uniform_real_distribution<float> uniform(-1, 1);

@@ -1,10 +1,12 @@
 // SPDX-FileCopyrightText: 2026 The Caesura authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <benchmark/benchmark.h>
+#include <caesura/caesura.hpp>
 
 #include <Kokkos_Core.hpp>
-#include <caesura/caesura.hpp>
+
+#include <benchmark/benchmark.h>
+
 #include <vector>
 
 // How long a plan takes: from documents on the host and from offsets on the device, 10,000 documents of 100 tokens.
@@ -30,8 +32,9 @@ void plan_from_mask(benchmark::State& state) {
 void plan_from_offsets(benchmark::State& state) {
   const Space space;
   const Kokkos::View<std::int32_t*, Space> offsets("cu_seqlens", documents + 1);
-  Kokkos::parallel_for(Kokkos::RangePolicy<Space>(space, 0, documents + 1),
-                       KOKKOS_LAMBDA(int i) { offsets(i) = i * static_cast<int>(length); });
+  Kokkos::parallel_for(
+      Kokkos::RangePolicy<Space>(space, 0, documents + 1),
+      KOKKOS_LAMBDA(int i) { offsets(i) = i * static_cast<int>(length); });
   const caesura::PackedOffsets packed{.cu_seqlens_q = offsets, .total_q = documents * length};
   const caesura::DocumentMask rule{.window = {state.range(0), 0}};
   caesura::AttentionPlan plan(space, packed, rule);

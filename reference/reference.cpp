@@ -17,16 +17,25 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-/// The visible keys of every query, ascending slice by slice.
-std::vector<std::vector<std::int64_t>> visible_keys(const Mask& mask) {
-  std::vector<std::vector<std::int64_t>> keys(static_cast<std::size_t>(mask.total_q()));
+/// What every query sees, as ranges, slice by slice.
+using VisibleRanges = std::vector<std::vector<Range>>;
+
+VisibleRanges visible_ranges(const Mask& mask) {
+  VisibleRanges ranges(static_cast<std::size_t>(mask.total_q()));
   for (const BandSlice& slice : mask.slices()) {
     for (std::int64_t query = slice.q_begin; query < slice.q_end; ++query) {
-      const Range range = slice.keys_of(query);
-      for (std::int64_t key = range.begin; key < range.end; ++key) keys[static_cast<std::size_t>(query)].push_back(key);
+      ranges[static_cast<std::size_t>(query)].push_back(slice.keys_of(query));
     }
   }
-  return keys;
+  return ranges;
+}
+
+/// The keys of \p ranges one by one, in \p keys.
+void list_keys(const std::vector<Range>& ranges, std::vector<std::int64_t>& keys) {
+  keys.clear();
+  for (const Range& range : ranges) {
+    for (std::int64_t key = range.begin; key < range.end; ++key) keys.push_back(key);
+  }
 }
 
 /// Calls body(head) for every head, several at a time.
@@ -133,12 +142,13 @@ bool keeps(const Dropout& dropout, std::int64_t head, std::int64_t query, std::i
 Forward forward(const Mask& mask, const Tensor& q, const Tensor& k, const Tensor& v, const Options& options) {
   Forward result = {Tensor(q.rows, q.heads, v.dim), Tensor(q.rows, q.heads, 1, -infinity),
                     Tensor(q.rows, q.heads, 1, -infinity)};
-  const auto keys = visible_keys(mask);
+  const VisibleRanges ranges = visible_ranges(mask);
   for_each_head(q.heads, [&](std::int64_t head) {
     const std::int64_t head_kv = head / (q.heads / k.heads);
     RowSoftmax softmax;
+    std::vector<std::int64_t> seen;
     for (std::int64_t query = 0; query < q.rows; ++query) {
-      const std::vector<std::int64_t>& seen = keys[static_cast<std::size_t>(query)];
+      list_keys(ranges[static_cast<std::size_t>(query)], seen);
       softmax.compute(seen, row(q, query, head), k, head_kv, head, options);
       result.lse(query, head) = softmax.lse;
       result.row_max(query, head) = softmax.row_max;
@@ -158,16 +168,17 @@ Backward backward(const Mask& mask, const Tensor& q, const Tensor& k, const Tens
   const std::int64_t sinks = options.sink.rows > 0 ? options.sink.heads : 0;
   Backward result = {Tensor(q.rows, q.heads, q.dim), Tensor(k.rows, k.heads, k.dim), Tensor(v.rows, v.heads, v.dim),
                      Tensor(sinks > 0 ? q.heads : 0, sinks, 1)};
-  const auto keys = visible_keys(mask);
+  const VisibleRanges ranges = visible_ranges(mask);
   // One query head at a time; those that share a key head are added up at the end, in their order.
   std::vector<Tensor> head_dk(static_cast<std::size_t>(q.heads)), head_dv(static_cast<std::size_t>(q.heads));
   for_each_head(q.heads, [&](std::int64_t head) {
     const std::int64_t head_kv = head / group;
     Tensor dk(k.rows, 1, k.dim), dv(v.rows, 1, v.dim);
     RowSoftmax softmax;
+    std::vector<std::int64_t> seen;
     std::vector<double> dprobabilities;
     for (std::int64_t query = 0; query < q.rows; ++query) {
-      const std::vector<std::int64_t>& seen = keys[static_cast<std::size_t>(query)];
+      list_keys(ranges[static_cast<std::size_t>(query)], seen);
       softmax.compute(seen, row(q, query, head), k, head_kv, head, options);
       if (softmax.lse == -infinity) continue;
       // out = sum_j f_j p_j v_j, p = softmax(s): dp_j = f_j dout . v_j and ds_j = p_j (dp_j - sum_i p_i dp_i).

@@ -5,6 +5,7 @@
 
 #include <caesura/attention.hpp>
 #include <caesura/mask.hpp>
+
 #include <cstdint>
 #include <vector>
 

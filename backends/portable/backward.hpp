@@ -90,7 +90,7 @@ struct BackwardSink {
 /// What one pair contributes, shared by both passes.
 template <class Real>
 struct PairGradient {
-  Real cap;              ///< softcap in log2 units; 0: none
+  Real cap;  ///< softcap in log2 units; 0: none
   Real keep_scale;
   std::uint32_t threshold;
   Philox philox;
@@ -139,13 +139,14 @@ KOKKOS_FUNCTION Real saved_lse(const TensorRef& lse, std::int64_t row, int head)
 /// Adds `a^T b` over the streamed rows of a step to a lane buffer; see `accumulate_visible` for \p special.
 template <class Tile, class Member, class Real>
 KOKKOS_FUNCTION void accumulate(const Member& team, const LaneIntervals& lanes, int s, const SliceStep& step, int dim,
-                                const Real* a, int a_pitch, const Real* b, const LaneBuffer<Tile, Real>& c, bool special) {
+                                const Real* a, int a_pitch, const Real* b, const LaneBuffer<Tile, Real>& c,
+                                bool special) {
   const int pitch = c.pitch();
   if (special && !step.full) {
     accumulate_visible(team, lanes, s, step, dim, a, a_pitch, b, pitch, c.of_slice(s), pitch);
   } else {
-    multiply<Tile, Left::columns, Start::keep>(team, dim, lanes.slice, step.count(), a, a_pitch, b, pitch, c.of_slice(s),
-                                               pitch);
+    multiply<Tile, Left::columns, Start::keep>(team, dim, lanes.slice, step.count(), a, a_pitch, b, pitch,
+                                               c.of_slice(s), pitch);
   }
 }
 

@@ -5,8 +5,7 @@
 
 namespace caesura::portable {
 
-#define CAESURA_INSTANTIATE(Space) \
-  template void backward<Space, bfloat16>(const Space&, const BackwardProblem&);
+#define CAESURA_INSTANTIATE(Space) template void backward<Space, bfloat16>(const Space&, const BackwardProblem&);
 CAESURA_FOR_EACH_SPACE(CAESURA_INSTANTIATE)
 #undef CAESURA_INSTANTIATE
 

@@ -11,9 +11,9 @@ template <class Tile, class Real>
 struct BackwardKVScratch {
   LaneBuffer<Tile, Real> k, v, dk, dv;
   LaneIntervals lanes;
-  Real *q, *dout;       // (stream, pitch)
-  Real *scores, *dp;    // (stream, lanes of a slice): S then P, and dP then dS
-  Real *lse, *delta;    // by streamed row
+  Real *q, *dout;     // (stream, pitch)
+  Real *scores, *dp;  // (stream, lanes of a slice): S then P, and dP then dS
+  Real *lse, *delta;  // by streamed row
   int q_pitch, dout_pitch;
 
   KOKKOS_FUNCTION BackwardKVScratch(Arena& arena, TileShape shape, int dim_qk, int dim_v)
@@ -121,7 +121,8 @@ struct BackwardKV {
     team.team_barrier();
     accumulate(team, scratch.lanes, s, step, problem.shape.dim_v, dout, scratch.dout_pitch, scratch.scores, scratch.dv,
                special_dout);
-    accumulate(team, scratch.lanes, s, step, problem.shape.dim_qk, q, scratch.q_pitch, scratch.dp, scratch.dk, special_q);
+    accumulate(team, scratch.lanes, s, step, problem.shape.dim_qk, q, scratch.q_pitch, scratch.dp, scratch.dk,
+               special_q);
     team.team_barrier();
   }
 

@@ -11,9 +11,9 @@ template <class Tile, class Real>
 struct BackwardQScratch {
   LaneBuffer<Tile, Real> q, dout, dq;
   LaneIntervals lanes;
-  Real *k, *v;          // (stream, pitch)
-  Real *scores, *dp;    // (stream, lanes of a slice): S^T then P^T, and dP^T then dS^T
-  Real *lse, *delta;    // by lane
+  Real *k, *v;        // (stream, pitch)
+  Real *scores, *dp;  // (stream, lanes of a slice): S^T then P^T, and dP^T then dS^T
+  Real *lse, *delta;  // by lane
   int k_pitch, v_pitch;
 
   KOKKOS_FUNCTION BackwardQScratch(Arena& arena, TileShape shape, int dim_qk, int dim_v)
@@ -71,7 +71,8 @@ struct BackwardQ {
     for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer) {
       scratch.lanes.load(team, problem.rows.intervals, layer, own);
       for_each_step(schedule, layer, tile, scratch.lanes, shape.stream, [&](TileRange step) {
-        const bool special = stage<Scalar>(team, problem.k, step, head_kv, attention.dim_qk, scratch.k, scratch.k_pitch);
+        const bool special =
+            stage<Scalar>(team, problem.k, step, head_kv, attention.dim_qk, scratch.k, scratch.k_pitch);
         stage<Scalar>(team, problem.v, step, head_kv, attention.dim_v, scratch.v, scratch.v_pitch);
         team.team_barrier();
         for (int s = 0; s < scratch.lanes.slices; ++s) visit(team, scratch, own, head, s, step, special);

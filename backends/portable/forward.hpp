@@ -17,10 +17,10 @@ template <class Tile, class Real>
 struct ForwardScratch {
   LaneBuffer<Tile, Real> q, out;
   LaneIntervals lanes;
-  Real *k, *v;       // (stream, pitch): streamed rows in the accumulator type
-  Real* scores;      // (stream, lanes of a slice): S^T, then P^T
-  Real *top, *sum;   // by lane: running maximum (log2 units) and sum
-  Real* factor;      // by lane: what the step multiplies earlier sums with
+  Real *k, *v;      // (stream, pitch): streamed rows in the accumulator type
+  Real* scores;     // (stream, lanes of a slice): S^T, then P^T
+  Real *top, *sum;  // by lane: running maximum (log2 units) and sum
+  Real* factor;     // by lane: what the step multiplies earlier sums with
   int k_pitch, v_pitch;
 
   KOKKOS_FUNCTION ForwardScratch(Arena& arena, TileShape shape, int dim_qk, int dim_v)
@@ -92,7 +92,8 @@ struct Forward {
     // Scores come out in log2 units, or as the argument of tanh.
     const double factor = problem.shape.softcap > 0 ? problem.shape.scale / problem.shape.softcap
                                                     : problem.shape.scale * Kokkos::numbers::log2e;
-    load_lanes<Scalar>(team, problem.q, own, head, problem.shape.dim_qk, shape.resident, static_cast<Real>(factor), scratch.q);
+    load_lanes<Scalar>(team, problem.q, own, head, problem.shape.dim_qk, shape.resident, static_cast<Real>(factor),
+                       scratch.q);
     clear_lanes(team, shape.resident, scratch.out);
     Kokkos::parallel_for(Kokkos::TeamVectorRange(team, shape.resident), [&](int lane) {
       scratch.top[lane] = minus_infinity;
@@ -194,8 +195,9 @@ struct Forward {
     const Philox philox{dropout.seed, dropout.offset};
     for (int r = 0; r < step.count(); ++r) {
       for (int lane = 0; lane < Tile::lane_group; ++lane) {
-        const std::uint32_t word = philox.word(static_cast<std::uint32_t>(head), static_cast<std::uint32_t>(query + lane),
-                                               static_cast<std::uint32_t>(step.begin + r));
+        const std::uint32_t word =
+            philox.word(static_cast<std::uint32_t>(head), static_cast<std::uint32_t>(query + lane),
+                        static_cast<std::uint32_t>(step.begin + r));
         Real& weight = scores[r * pitch + lane];
         weight = word < dropout.threshold ? Real(0) : weight * static_cast<Real>(dropout.keep_scale);
       }

@@ -5,8 +5,7 @@
 
 namespace caesura::portable {
 
-#define CAESURA_INSTANTIATE(Space) \
-  template void forward<Space, bfloat16>(const Space&, const ForwardProblem&);
+#define CAESURA_INSTANTIATE(Space) template void forward<Space, bfloat16>(const Space&, const ForwardProblem&);
 CAESURA_FOR_EACH_SPACE(CAESURA_INSTANTIATE)
 #undef CAESURA_INSTANTIATE
 

@@ -3,9 +3,8 @@
 
 #pragma once
 
-#include <caesura/error.hpp>
-
 #include "backends/portable/residents.hpp"
+#include <caesura/error.hpp>
 
 namespace caesura::portable {
 
@@ -41,8 +40,9 @@ void launch_items(const Space& space, const char* label, std::int64_t items, std
                   const Functor& functor) {
   using Policy = Kokkos::TeamPolicy<Space, Kokkos::Schedule<Kokkos::Dynamic>>;
   if (items == 0) return;
-  require(items <= INT32_MAX, [&] { return text(label, ": ", items, " work items: more than ", INT32_MAX); },
-          ErrorKind::resources);
+  require(
+      items <= INT32_MAX, [&] { return text(label, ": ", items, " work items: more than ", INT32_MAX); },
+      ErrorKind::resources);
   Policy policy(space, static_cast<int>(items), Tile::team_size, Tile::vector_length);
   policy.set_chunk_size(1);
   policy.set_scratch_size(Tile::scratch_level, Kokkos::PerTeam(static_cast<int>(scratch_bytes + 64)));

@@ -36,11 +36,13 @@ void backward(const Space& space, const BackwardProblem& problem) {
   const ShapeChoice choice_kv = choose(&KV::bytes_for);
 
   launch_items<Space, Tile>(space, "caesura::backward::portable::delta",
-                            (problem.shape.total_q + Delta::rows_per_item - 1) / Delta::rows_per_item, 0, Delta{problem});
+                            (problem.shape.total_q + Delta::rows_per_item - 1) / Delta::rows_per_item, 0,
+                            Delta{problem});
   if (problem.dsink) {
     launch_items<Space, Tile>(space, "caesura::backward::portable::sink", problem.shape.heads_q, 0, Sink{problem});
   }
-  launch_pass<Q>(space, "caesura::backward::portable::q", problem, problem.rows.schedule, problem.shape.heads_q, choice_q);
+  launch_pass<Q>(space, "caesura::backward::portable::q", problem, problem.rows.schedule, problem.shape.heads_q,
+                 choice_q);
   launch_pass<KV>(space, "caesura::backward::portable::kv", problem, problem.columns.schedule, problem.shape.heads_kv,
                   choice_kv);
 }

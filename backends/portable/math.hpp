@@ -11,7 +11,7 @@ template <class Real>
 struct MathConstants;
 template <>
 struct MathConstants<float> {
-  static constexpr int taylor_degree = 7;     // truncation 5e-9 of the value
+  static constexpr int taylor_degree = 7;  // truncation 5e-9 of the value
   static constexpr float round_magic = 0x1.8p23f;
   static constexpr float least = -126, most = 127;
   static constexpr int tanh_depth = 4;
@@ -21,7 +21,7 @@ struct MathConstants<float> {
 };
 template <>
 struct MathConstants<double> {
-  static constexpr int taylor_degree = 13;    // truncation 5e-18
+  static constexpr int taylor_degree = 13;  // truncation 5e-18
   static constexpr double round_magic = 0x1.8p52;
   static constexpr double least = -1022, most = 1023;
   static constexpr int tanh_depth = 8;

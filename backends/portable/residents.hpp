@@ -3,9 +3,8 @@
 
 #pragma once
 
-#include <caesura/problem.hpp>
-
 #include "backends/portable/tiles.hpp"
+#include <caesura/problem.hpp>
 
 // The pieces of a work item that forward and backward share: its scratch memory, which rows it owns, what their
 // lanes see, and moving rows between tensors and scratch.
@@ -44,9 +43,7 @@ struct LaneBuffer {
   }
   KOKKOS_FUNCTION int pitch() const { return Tile::pitch(slice); }
   KOKKOS_FUNCTION Real* of_slice(int s) const { return data + std::int64_t{s} * rows * pitch(); }
-  KOKKOS_FUNCTION Real& operator()(int i, int lane) const {
-    return of_slice(lane / slice)[i * pitch() + lane % slice];
-  }
+  KOKKOS_FUNCTION Real& operator()(int i, int lane) const { return of_slice(lane / slice)[i * pitch() + lane % slice]; }
 };
 
 /// The rows of a work item: a share of a schedule's tile.
@@ -234,7 +231,8 @@ KOKKOS_FUNCTION void store_lanes(const Member& team, const LaneBuffer<Tile, Real
         });
       } else {
         Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, dim),
-                             [&](int d) { to[d] = static_cast<Value>(scale * column[d * pitch]); });
+                             // + 0: a negative scale must not turn the zeros of what nobody saw into -0.
+                             [&](int d) { to[d] = static_cast<Value>(scale * column[d * pitch] + Real(0)); });
       }
     });
   });

@@ -3,10 +3,12 @@
 
 #pragma once
 
+#include <caesura/impl/lowered_storage.hpp>
+
 #include <Kokkos_Core.hpp>
 #include <Kokkos_SIMD.hpp>
+
 #include <array>
-#include <caesura/impl/lowered_storage.hpp>
 #include <cstdint>
 #include <type_traits>
 

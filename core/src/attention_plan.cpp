@@ -1,12 +1,11 @@
 // SPDX-FileCopyrightText: 2026 The Caesura authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <caesura/attention_plan.hpp>
-#include <caesura/error.hpp>
-
 #include "impl/layers.hpp"
 #include "impl/lowering.hpp"
 #include "impl/offset_check.hpp"
+#include <caesura/attention_plan.hpp>
+#include <caesura/error.hpp>
 
 namespace caesura {
 
@@ -30,17 +29,21 @@ impl::OffsetList offset_list(const ViewRef& list, const ViewRef& like, const cha
   require(list.type() == ElementType::int32 || list.type() == ElementType::int64,
           [&] { return text(function, ": ", name, ": must be of int32 or int64"); });
   const int last = list.rank() - 1;
-  require(list.extent(last) >= 1, [&] { return text(function, ": ", name, " has no entries: must have (documents + 1)"); });
-  require(list.extent(last) == 1 || list.stride(last) == 1,
-          [&] { return text(function, ": ", name, " has stride ", list.stride(last), " in its last extent: must be 1"); });
+  require(list.extent(last) >= 1,
+          [&] { return text(function, ": ", name, " has no entries: must have (documents + 1)"); });
+  require(list.extent(last) == 1 || list.stride(last) == 1, [&] {
+    return text(function, ": ", name, " has stride ", list.stride(last), " in its last extent: must be 1");
+  });
   require(list.accessible_from<Space>(),
           [&] { return text(function, ": ", name, " lies in memory that ", Space::name(), " cannot read"); });
   const auto extents = [](const ViewRef& view) {
     return view.rank() == 2 ? text("(", view.extent(0), ", ", view.extent(1), ")") : text("(", view.extent(0), ")");
   };
-  require(list.rank() == like.rank() && list.extent(0) == like.extent(0) && list.extent(last) == like.extent(last), [&] {
-    return text(function, ": ", name, " has extents ", extents(list), ": must have those of cu_seqlens_q, ", extents(like));
-  });
+  require(list.rank() == like.rank() && list.extent(0) == like.extent(0) && list.extent(last) == like.extent(last),
+          [&] {
+            return text(function, ": ", name, " has extents ", extents(list), ": must have those of cu_seqlens_q, ",
+                        extents(like));
+          });
   return {list.data(), list.type() == ElementType::int64, list.rank() == 2 ? list.stride(0) : 0};
 }
 
@@ -117,7 +120,8 @@ AttentionPlan<Space>::AttentionPlan(const Space& space, const PackedOffsets& off
 template <ExecutionSpace Space>
 void AttentionPlan<Space>::update(const Space& space, const PackedOffsets& offsets, const DocumentMask& rule) {
   impl::OffsetSource source = offset_source<Space>(offsets, rule);
-  require(status_.size() > 0, [] { return text(function, "::update: this plan was made from a host mask: make another one"); });
+  require(status_.size() > 0,
+          [] { return text(function, "::update: this plan was made from a host mask: make another one"); });
   const auto require_same = [](std::int64_t now, std::int64_t planned, const char* name) {
     require(now == planned,
             [&] { return text(function, "::update: ", name, " = ", now, ": must be as planned, ", planned); });

@@ -3,6 +3,7 @@
 
 #include <caesura/documents.hpp>
 #include <caesura/error.hpp>
+
 #include <limits>
 #include <string>
 
@@ -19,8 +20,7 @@ std::vector<std::int64_t> offsets_of(std::span<const std::int64_t> lengths, cons
   std::vector<std::int64_t> offsets = {0};
   offsets.reserve(lengths.size() + 1);
   for (std::size_t i = 0; i < lengths.size(); ++i) {
-    require(lengths[i] >= 0,
-            [&] { return entry(function, name, i, lengths[i], "a length must not be negative"); });
+    require(lengths[i] >= 0, [&] { return entry(function, name, i, lengths[i], "a length must not be negative"); });
     require(lengths[i] <= max_tokens - offsets.back(), [&] {
       return entry(function, name, i, lengths[i],
                    text("with the ", offsets.back(), " tokens before it, more than ", max_tokens, " tokens in all"));
@@ -50,9 +50,8 @@ void check_offsets(std::span<const std::int64_t> offsets, const char* function, 
 }
 
 void require_equal_counts(std::size_t a, std::size_t b, const char* function, const char* name_a, const char* name_b) {
-  require(a == b, [&] {
-    return text(function, ": ", name_b, " has ", b, " entries: must have as many as ", name_a, ", ", a);
-  });
+  require(a == b,
+          [&] { return text(function, ": ", name_b, " has ", b, " entries: must have as many as ", name_a, ", ", a); });
 }
 
 /// The ranges of one side: lengths from \p offsets, starts from \p padded.
@@ -113,7 +112,8 @@ Documents Documents::from_cu_seqlens(std::span<const std::int64_t> cu_seqlens, s
     return text(function, ": total = ", total, ": must lie in [0, ", max_tokens, "], or be -1 for the last offset");
   });
   require(total == -1 || cu_seqlens.back() <= total, [&] {
-    return entry(function, "cu_seqlens", cu_seqlens.size() - 1, cu_seqlens.back(), text("passes the end, total = ", total));
+    return entry(function, "cu_seqlens", cu_seqlens.size() - 1, cu_seqlens.back(),
+                 text("passes the end, total = ", total));
   });
   const auto ranges = ranges_of(cu_seqlens, cu_seqlens, function, "cu_seqlens");
   const std::int64_t tokens = total == -1 ? cu_seqlens.back() : total;
@@ -151,8 +151,10 @@ Documents Documents::from_padded(std::span<const std::int64_t> cu_seqlens_q,
   check_offsets(cu_seqlens_q_padded, function, "cu_seqlens_q_padded", Start::anywhere);
   check_offsets(cu_seqlens_k_padded, function, "cu_seqlens_k_padded", Start::anywhere);
   require_equal_counts(cu_seqlens_q.size(), cu_seqlens_k.size(), function, "cu_seqlens_q", "cu_seqlens_k");
-  require_equal_counts(cu_seqlens_q.size(), cu_seqlens_q_padded.size(), function, "cu_seqlens_q", "cu_seqlens_q_padded");
-  require_equal_counts(cu_seqlens_k.size(), cu_seqlens_k_padded.size(), function, "cu_seqlens_k", "cu_seqlens_k_padded");
+  require_equal_counts(cu_seqlens_q.size(), cu_seqlens_q_padded.size(), function, "cu_seqlens_q",
+                       "cu_seqlens_q_padded");
+  require_equal_counts(cu_seqlens_k.size(), cu_seqlens_k_padded.size(), function, "cu_seqlens_k",
+                       "cu_seqlens_k_padded");
   const auto ranges_q = ranges_of(cu_seqlens_q, cu_seqlens_q_padded, function, "cu_seqlens_q_padded");
   const auto ranges_k = ranges_of(cu_seqlens_k, cu_seqlens_k_padded, function, "cu_seqlens_k_padded");
   return {zip(ranges_q, ranges_k), cu_seqlens_q_padded.back(), cu_seqlens_k_padded.back()};
@@ -166,7 +168,8 @@ Documents Documents::from_batch(std::span<const std::int32_t> cu_seqlens, std::i
   });
   const auto rows = static_cast<std::size_t>(batch);
   require(!cu_seqlens.empty() && cu_seqlens.size() % rows == 0, [&] {
-    return text(function, ": cu_seqlens has ", cu_seqlens.size(), " entries: must be (batch, max_docs + 1) with batch = ", batch);
+    return text(function, ": cu_seqlens has ", cu_seqlens.size(),
+                " entries: must be (batch, max_docs + 1) with batch = ", batch);
   });
   const std::size_t width = cu_seqlens.size() / rows;
   std::vector<Document> documents;

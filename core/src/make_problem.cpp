@@ -3,8 +3,9 @@
 
 #include "impl/make_problem.hpp"
 
-#include <algorithm>
 #include <caesura/error.hpp>
+
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -186,13 +187,13 @@ AttentionShape make_shape(const Checker& checker, const PlanView& plan, const At
 
 /// A tensor shaped like attention's in- or outputs, in the inputs' type or its accumulator's.
 TensorRef make_tensor(const Checker& checker, const AttentionShape& shape, const ViewRef& argument, const char* name,
-                      Access access, bool is_query_side, std::int32_t dim) {
+                      Access access, bool is_query_side, std::int32_t dim, const char* dim_name) {
   const TensorRef result = checker.tensor(argument, name, access);
   checker.same(rows_of(argument), is_query_side ? shape.total_q : shape.total_k, name, "rows",
                is_query_side ? "total_q" : "total_k");
   checker.same(heads_of(argument), is_query_side ? shape.heads_q : shape.heads_kv, name, "heads",
                is_query_side ? "heads_q" : "heads_kv");
-  checker.same(argument.extent(argument.rank() - 1), dim, name, "dim", dim == shape.dim_v ? "dim_v" : "dim_qk");
+  checker.same(argument.extent(argument.rank() - 1), dim, name, "dim", dim_name);
   checker.check(result.type == shape.type || result.type == accumulator_of(shape.type), name, " has elements of type ",
                 caesura::name_of(result.type), ": must be ", caesura::name_of(shape.type), " or ",
                 caesura::name_of(accumulator_of(shape.type)));
@@ -210,7 +211,8 @@ ForwardProblem make_forward_problem(const PlanView& plan, const AttentionArgumen
   problem.q = checker.tensor(arguments.q, "q", Access::read);
   problem.k = checker.tensor(arguments.k, "k", Access::read);
   problem.v = checker.tensor(arguments.v, "v", Access::read);
-  problem.out = make_tensor(checker, problem.shape, arguments.out, "out", Access::write, true, problem.shape.dim_v);
+  problem.out =
+      make_tensor(checker, problem.shape, arguments.out, "out", Access::write, true, problem.shape.dim_v, "dim_v");
   problem.lse = checker.statistic(arguments.lse, "lse", Access::write, problem.shape);
   if (options.row_max) problem.row_max = checker.statistic(options.row_max, "row_max", Access::write, problem.shape);
   return problem;
@@ -229,12 +231,12 @@ BackwardProblem make_backward_problem(const PlanView& plan, const AttentionArgum
   problem.q = checker.tensor(arguments.q, "q", Access::read);
   problem.k = checker.tensor(arguments.k, "k", Access::read);
   problem.v = checker.tensor(arguments.v, "v", Access::read);
-  problem.dout = make_tensor(checker, shape, arguments.dout, "dout", Access::read, true, shape.dim_v);
-  problem.out = make_tensor(checker, shape, arguments.out, "out", Access::read, true, shape.dim_v);
+  problem.dout = make_tensor(checker, shape, arguments.dout, "dout", Access::read, true, shape.dim_v, "dim_v");
+  problem.out = make_tensor(checker, shape, arguments.out, "out", Access::read, true, shape.dim_v, "dim_v");
   problem.lse = checker.statistic(arguments.lse, "lse", Access::read, shape);
-  problem.dq = make_tensor(checker, shape, arguments.dq, "dq", Access::write, true, shape.dim_qk);
-  problem.dk = make_tensor(checker, shape, arguments.dk, "dk", Access::write, false, shape.dim_qk);
-  problem.dv = make_tensor(checker, shape, arguments.dv, "dv", Access::write, false, shape.dim_v);
+  problem.dq = make_tensor(checker, shape, arguments.dq, "dq", Access::write, true, shape.dim_qk, "dim_qk");
+  problem.dk = make_tensor(checker, shape, arguments.dk, "dk", Access::write, false, shape.dim_qk, "dim_qk");
+  problem.dv = make_tensor(checker, shape, arguments.dv, "dv", Access::write, false, shape.dim_v, "dim_v");
   problem.accumulate = options.gradients == GradientMode::accumulate;
 
   if (options.dsink) {

@@ -1,13 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The Caesura authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <algorithm>
+#include "impl/document_rule.hpp"
 #include <caesura/error.hpp>
 #include <caesura/mask.hpp>
+
+#include <algorithm>
 #include <iterator>
 #include <set>
-
-#include "impl/document_rule.hpp"
 
 namespace caesura {
 
@@ -18,7 +18,8 @@ std::string describe(const BandSlice& slice) {
   if (slice.diagonal_lo > BandSlice::unbounded_lo) diagonal += text(slice.diagonal_lo, " <= ");
   diagonal += "k - q";
   if (slice.diagonal_hi < BandSlice::unbounded_hi) diagonal += text(" <= ", slice.diagonal_hi);
-  return text("{q [", slice.q_begin, ", ", slice.q_end, "), k [", slice.k_begin, ", ", slice.k_end, "), ", diagonal, "}");
+  return text("{q [", slice.q_begin, ", ", slice.q_end, "), k [", slice.k_begin, ", ", slice.k_end, "), ", diagonal,
+              "}");
 }
 
 void require_total(std::int64_t total, const char* function, const char* name) {
@@ -96,8 +97,8 @@ Mask Mask::from_slices(std::int64_t total_q, std::int64_t total_k, std::span<con
   if (const auto overlap = find_overlap(slices)) {
     throw Error(ErrorKind::invalid_argument,
                 text(function, ": slices[", overlap->first, "] = ", describe(slices[overlap->first]), " and slices[",
-                     overlap->second, "] = ", describe(slices[overlap->second]), " overlap: both contain the pair (q = ",
-                     overlap->query, ", k = ", overlap->key, ")"));
+                     overlap->second, "] = ", describe(slices[overlap->second]),
+                     " overlap: both contain the pair (q = ", overlap->query, ", k = ", overlap->key, ")"));
   }
   std::vector<BandSlice> kept;
   kept.reserve(slices.size());
@@ -143,8 +144,7 @@ std::int64_t Mask::area() const {
 }
 
 bool Mask::visible(std::int64_t query, std::int64_t key) const {
-  return std::any_of(slices_.begin(), slices_.end(),
-                     [&](const BandSlice& slice) { return slice.visible(query, key); });
+  return std::any_of(slices_.begin(), slices_.end(), [&](const BandSlice& slice) { return slice.visible(query, key); });
 }
 
 Mask Mask::restricted(Range queries, Range keys) const {
@@ -162,9 +162,7 @@ Mask Mask::cut_q(std::span<const std::int64_t> positions) const {
   return {total_q_, total_k_, std::move(pieces)};
 }
 
-Mask Mask::cut_k(std::span<const std::int64_t> positions) const {
-  return transposed().cut_q(positions).transposed();
-}
+Mask Mask::cut_k(std::span<const std::int64_t> positions) const { return transposed().cut_q(positions).transposed(); }
 
 Mask Mask::shifted(std::int64_t dq, std::int64_t dk, std::int64_t total_q, std::int64_t total_k) const {
   constexpr const char* function = "Mask::shifted";
@@ -257,9 +255,8 @@ std::optional<SliceOverlap> find_overlap(std::span<const BandSlice> slices) {
     events.push_back({tight[i].q_begin, insertion, i});
     events.push_back({tight[i].q_end, removal, i});
   }
-  std::sort(events.begin(), events.end(), [](const Event& a, const Event& b) {
-    return a.query != b.query ? a.query < b.query : a.kind < b.kind;
-  });
+  std::sort(events.begin(), events.end(),
+            [](const Event& a, const Event& b) { return a.query != b.query ? a.query < b.query : a.kind < b.kind; });
 
   const auto report = [&](std::size_t a, std::size_t b) {
     const BandSlice common = intersect(tight[a], tight[b]).tight();

@@ -3,6 +3,7 @@
 
 #include <caesura/error.hpp>
 #include <caesura/impl/lowered_storage.hpp>
+
 #include <unistd.h>
 
 namespace caesura::impl {
@@ -17,8 +18,9 @@ std::int64_t memory_there(Kokkos::HostSpace) {
 std::int64_t memory_there(Kokkos::CudaSpace) {
   std::size_t free_bytes = 0, total_bytes = 0;
   const cudaError_t status = cudaMemGetInfo(&free_bytes, &total_bytes);
-  require(status == cudaSuccess, [&] { return text("cudaMemGetInfo: ", cudaGetErrorString(status)); },
-          ErrorKind::resources);
+  require(
+      status == cudaSuccess, [&] { return text("cudaMemGetInfo: ", cudaGetErrorString(status)); },
+      ErrorKind::resources);
   return static_cast<std::int64_t>(free_bytes);
 }
 #endif
@@ -28,9 +30,12 @@ std::int64_t memory_there(Kokkos::CudaSpace) {
 template <class MemorySpace>
 void require_memory(std::int64_t bytes, const char* what) {
   const std::int64_t there = memory_there(MemorySpace());
-  require(bytes <= there,
-          [&] { return text(what, ": ", bytes, " bytes asked in ", MemorySpace::name(), ": only ", there, " bytes are there"); },
-          ErrorKind::resources);
+  require(
+      bytes <= there,
+      [&] {
+        return text(what, ": ", bytes, " bytes asked in ", MemorySpace::name(), ": only ", there, " bytes are there");
+      },
+      ErrorKind::resources);
 }
 
 template void require_memory<Kokkos::HostSpace>(std::int64_t, const char*);

@@ -4,11 +4,13 @@
 #include "impl/offset_check.hpp"
 
 #include <caesura/error.hpp>
+
 #include <string>
 
 namespace caesura::impl {
 
-std::string describe_violation(std::int64_t code, std::int64_t value, std::int64_t before, const OffsetExtents& extents) {
+std::string describe_violation(std::int64_t code, std::int64_t value, std::int64_t before,
+                               const OffsetExtents& extents) {
   constexpr const char* names[] = {"cu_seqlens_q", "cu_seqlens_k", "cu_seqlens_q_padded", "cu_seqlens_k_padded"};
   const OffsetArray array = OffsetCode::array(code);
   const std::int64_t b = OffsetCode::entry(code) / extents.entries;

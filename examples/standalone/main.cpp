@@ -15,8 +15,8 @@ int main(int argc, char* argv[]) {
     const Kokkos::DefaultExecutionSpace space;
 
     const auto documents = caesura::Documents::from_lengths({100, 80, 76});
-    const auto mask =
-        caesura::Mask::from_documents(documents, {.kind = caesura::MaskKind::causal, .window = {.left = 32, .right = 0}});
+    const auto mask = caesura::Mask::from_documents(
+        documents, {.kind = caesura::MaskKind::causal, .window = {.left = 32, .right = 0}});
     const caesura::AttentionPlan plan(space, mask);
 
     using Tensor = Kokkos::View<float***, Kokkos::LayoutRight>;  // (tokens, heads, dim)

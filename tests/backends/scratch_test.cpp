@@ -1,12 +1,12 @@
 // SPDX-FileCopyrightText: 2026 The Caesura authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include "backends/portable/launch.hpp"
+#include "support/errors.hpp"
+
 #include <gtest/gtest.h>
 
 #include <array>
-
-#include "backends/portable/launch.hpp"
-#include "support/errors.hpp"
 
 // What a kernel does with the scratch memory that a device has. Shapes stand for their bytes here: 10 a row.
 

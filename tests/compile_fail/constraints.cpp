@@ -43,7 +43,7 @@ using Batch = Kokkos::View<float****, Kokkos::LayoutRight, Space>;
 
 }  // namespace
 
-caesura::ViewRef argument(const Argument& view) { return caesura::ViewRef(view); }
+caesura::ViewRef argument(const Argument& view) { return view; }
 
 std::int64_t total(const caesura::AttentionPlan<PlanSpace>& plan) { return plan.total_q(); }
 

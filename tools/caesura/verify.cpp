@@ -40,7 +40,7 @@ struct Expected {
   reference::Backward backward;
 };
 
-/// The reference, some queries at a time: it keeps a list of all visible pairs, and takes long enough to say how far it is.
+/// The reference, some queries at a time: it takes long enough to say how far it is.
 Expected expect(const Mask& mask, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor* dout,
                 const reference::Options& options, Progress& progress) {
   constexpr double work_per_part = 2e9;

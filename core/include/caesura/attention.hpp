@@ -5,6 +5,7 @@
 
 #include <caesura/attention_plan.hpp>
 #include <caesura/view_ref.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -60,8 +61,7 @@ struct AttentionOptions {
 /// Source: online softmax, Milakov & Gimelshein 2018, arXiv:1805.02867; tiling, Dao et al. 2022, arXiv:2205.14135.
 template <ExecutionSpace Space>
 void attention_forward(const Space& space, const AttentionPlan<Space>& plan, const ViewRef& q, const ViewRef& k,
-                       const ViewRef& v, const ViewRef& out, const ViewRef& lse,
-                       const AttentionOptions& options = {});
+                       const ViewRef& v, const ViewRef& out, const ViewRef& lse, const AttentionOptions& options = {});
 
 /// The gradients of `attention_forward`, from what it saved. The forward is not run again.
 ///

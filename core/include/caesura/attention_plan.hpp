@@ -3,12 +3,14 @@
 
 #pragma once
 
-#include <Kokkos_Core.hpp>
 #include <caesura/impl/lowered_storage.hpp>
-#include <caesura/packed_offsets.hpp>
 #include <caesura/mask.hpp>
+#include <caesura/packed_offsets.hpp>
 #include <caesura/problem.hpp>
 #include <caesura/spaces.hpp>
+
+#include <Kokkos_Core.hpp>
+
 #include <cstdint>
 #include <utility>
 

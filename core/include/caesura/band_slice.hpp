@@ -4,6 +4,7 @@
 #pragma once
 
 #include <Kokkos_Core.hpp>
+
 #include <cstdint>
 
 namespace caesura {
@@ -15,9 +16,7 @@ struct Range {
 
   KOKKOS_FUNCTION constexpr std::int64_t size() const { return end > begin ? end - begin : 0; }
   KOKKOS_FUNCTION constexpr bool empty() const { return end <= begin; }
-  KOKKOS_FUNCTION constexpr bool contains(std::int64_t position) const {
-    return position >= begin && position < end;
-  }
+  KOKKOS_FUNCTION constexpr bool contains(std::int64_t position) const { return position >= begin && position < end; }
   friend constexpr bool operator==(const Range&, const Range&) = default;
 };
 
@@ -71,8 +70,7 @@ struct BandSlice {
   KOKKOS_FUNCTION constexpr Range k() const { return {k_begin, k_end}; }
 
   KOKKOS_FUNCTION constexpr bool visible(std::int64_t query, std::int64_t key) const {
-    return q().contains(query) && k().contains(key) && key - query >= diagonal_lo &&
-           key - query <= diagonal_hi;
+    return q().contains(query) && k().contains(key) && key - query >= diagonal_lo && key - query <= diagonal_hi;
   }
 
   /// The keys that \p query sees, an interval (maybe empty). \p query must lie in `q()`.

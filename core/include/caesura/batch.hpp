@@ -3,9 +3,10 @@
 
 #pragma once
 
-#include <Kokkos_Core.hpp>
 #include <caesura/packed_offsets.hpp>
 #include <caesura/view_ref.hpp>
+
+#include <Kokkos_Core.hpp>
 
 namespace caesura {
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <caesura/band_slice.hpp>
+
 #include <cstdint>
 
 namespace caesura {
@@ -43,9 +44,7 @@ struct DocumentMask {
   void validate(const char* function) const;
 
   /// The window or the chunks hide something that a prefix could show again.
-  constexpr bool has_prefix_part() const {
-    return prefix > 0 && (window.left >= 0 || window.right >= 0 || chunk > 0);
-  }
+  constexpr bool has_prefix_part() const { return prefix > 0 && (window.left >= 0 || window.right >= 0 || chunk > 0); }
 };
 
 }  // namespace caesura

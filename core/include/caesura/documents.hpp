@@ -4,6 +4,7 @@
 #pragma once
 
 #include <caesura/band_slice.hpp>
+
 #include <cstdint>
 #include <initializer_list>
 #include <span>

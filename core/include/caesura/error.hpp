@@ -22,8 +22,7 @@ enum class ErrorKind {
 /// The one exception of the library. The text reads `function: argument = value: rule`.
 class Error : public std::runtime_error {
  public:
-  Error(ErrorKind kind, const std::string& message,
-        std::source_location where = std::source_location::current())
+  Error(ErrorKind kind, const std::string& message, std::source_location where = std::source_location::current())
       : std::runtime_error(message), kind_(kind), where_(where) {}
 
   ErrorKind kind() const noexcept { return kind_; }

@@ -5,6 +5,7 @@
 
 #include <caesura/problem.hpp>
 #include <caesura/spaces.hpp>
+
 #include <span>
 #include <string>
 #include <string_view>

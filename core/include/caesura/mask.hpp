@@ -6,6 +6,7 @@
 #include <caesura/band_slice.hpp>
 #include <caesura/document_mask.hpp>
 #include <caesura/documents.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <span>

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <caesura/view_ref.hpp>
+
 #include <cstdint>
 
 namespace caesura {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <caesura/scalar.hpp>
+
 #include <cstdint>
 
 // What kernels see: plain structs of pointers, strides and extents. No Kokkos View and no mask in sight, so a
@@ -112,7 +113,7 @@ struct BackwardProblem {
   void* dsink = nullptr;  ///< optional, `(heads_q, sinks)` with the strides below
   std::int64_t dsink_head_stride = 0;
   std::int64_t dsink_sink_stride = 0;
-  bool accumulate = false;  ///< add to dk, dv and dsink instead of overwriting
+  bool accumulate = false;    ///< add to dk, dv and dsink instead of overwriting
   void* workspace = nullptr;  ///< `backward_workspace_bytes`
 };
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <Kokkos_Core.hpp>
+
 #include <bit>
 #include <concepts>
 #include <cstdint>
@@ -46,8 +47,7 @@ class half {
     const std::uint32_t subnormal =
         Kokkos::bit_cast<std::uint32_t>(Kokkos::bit_cast<float>(magnitude) + 0.5f) - 0x3f000000u;
     const std::uint32_t normal = (magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13) & 1u)) >> 13;
-    const std::uint32_t rounded =
-        magnitude >= 0x477ff000u ? special : (magnitude < 0x38800000u ? subnormal : normal);
+    const std::uint32_t rounded = magnitude >= 0x477ff000u ? special : (magnitude < 0x38800000u ? subnormal : normal);
     return static_cast<std::uint16_t>(sign | rounded);
   }
 

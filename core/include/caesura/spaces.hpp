@@ -4,6 +4,7 @@
 #pragma once
 
 #include <Kokkos_Core.hpp>
+
 #include <concepts>
 
 namespace caesura {
@@ -15,16 +16,20 @@ concept one_of = (std::same_as<Space, Enabled> || ...);
 template <class Space>
 concept ExecutionSpace = Kokkos::is_execution_space_v<Space> && one_of<Space
 #ifdef KOKKOS_ENABLE_SERIAL
-                                                                       , Kokkos::Serial
+                                                                       ,
+                                                                       Kokkos::Serial
 #endif
 #ifdef KOKKOS_ENABLE_OPENMP
-                                                                       , Kokkos::OpenMP
+                                                                       ,
+                                                                       Kokkos::OpenMP
 #endif
 #ifdef KOKKOS_ENABLE_THREADS
-                                                                       , Kokkos::Threads
+                                                                       ,
+                                                                       Kokkos::Threads
 #endif
 #ifdef KOKKOS_ENABLE_CUDA
-                                                                       , Kokkos::Cuda
+                                                                       ,
+                                                                       Kokkos::Cuda
 #endif
                                                                        >;
 

@@ -3,8 +3,10 @@
 
 #pragma once
 
-#include <Kokkos_Core.hpp>
 #include <caesura/scalar.hpp>
+
+#include <Kokkos_Core.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -37,8 +39,8 @@ concept Element = AttentionScalar<Value> || std::is_same_v<Value, std::int32_t> 
 /// A Kokkos View that an attention call can take: rank 1 to 4, of double, float, half, bfloat16, int32, int64 or
 /// byte, in any layout and memory space.
 template <class View>
-concept ArgumentView = Kokkos::is_view_v<View> && View::rank() >= 1 && View::rank() <= 4 &&
-                       impl::Element<typename View::non_const_value_type>;
+concept ArgumentView = Kokkos::is_view_v<View> &&
+                       View::rank() >= 1 && View::rank() <= 4 && impl::Element<typename View::non_const_value_type>;
 
 /// A View as a function argument: pointer, extents and strides, checked at run time by the call it is passed to.
 /// Every View that fits `ArgumentView` converts implicitly; a default one means "not given". It does not own: the
@@ -60,6 +62,16 @@ class ViewRef {
       extents_[i] = static_cast<std::int64_t>(view.extent(i));
       strides_[i] = static_cast<std::int64_t>(view.stride(i));
     }
+  }
+
+  /// Any other View converts too, to a message that says why it cannot.
+  template <class View>
+    requires(Kokkos::is_view_v<View> && !ArgumentView<View>)
+  ViewRef(const View&) {  // NOLINT(google-explicit-constructor): as above
+    static_assert(View::rank() >= 1 && View::rank() <= 4, "ViewRef: a View argument must have rank 1 to 4");
+    static_assert(impl::Element<typename View::non_const_value_type>,
+                  "ViewRef: a View argument must have elements of type double, float, caesura::half, "
+                  "caesura::bfloat16, std::int32_t, std::int64_t or std::byte");
   }
 
   /// Whether an argument was given; a View without elements counts as given.

@@ -48,12 +48,13 @@ KOKKOS_FUNCTION constexpr Document chunk_of(const Document& document, const Docu
 }
 
 /// What the queries of \p chunk see apart from the prefix.
-KOKKOS_FUNCTION constexpr BandSlice main_slice(const Document& document, const DocumentMask& rule,
-                                               std::int64_t chunk) {
+KOKKOS_FUNCTION constexpr BandSlice main_slice(const Document& document, const DocumentMask& rule, std::int64_t chunk) {
   BandSlice slice = kind_slice(document, rule.kind);
   const std::int64_t diagonal = aligned_diagonal(document, rule.kind);
-  if (rule.window.left >= 0 && slice.diagonal_lo < diagonal - rule.window.left) slice.diagonal_lo = diagonal - rule.window.left;
-  if (rule.window.right >= 0 && slice.diagonal_hi > diagonal + rule.window.right) slice.diagonal_hi = diagonal + rule.window.right;
+  if (rule.window.left >= 0 && slice.diagonal_lo < diagonal - rule.window.left)
+    slice.diagonal_lo = diagonal - rule.window.left;
+  if (rule.window.right >= 0 && slice.diagonal_hi > diagonal + rule.window.right)
+    slice.diagonal_hi = diagonal + rule.window.right;
   const Document part = chunk_of(document, rule, chunk);
   slice.q_begin = part.q.begin;
   slice.q_end = part.q.end;

@@ -3,8 +3,10 @@
 
 #pragma once
 
-#include <Kokkos_Core.hpp>
 #include <caesura/impl/lowered_storage.hpp>
+
+#include <Kokkos_Core.hpp>
+
 #include <span>
 #include <vector>
 
@@ -12,8 +14,8 @@ namespace caesura::impl {
 
 /// Slices dealt to as few layers as possible, so that those of one layer share no query.
 struct HostLayers {
-  std::vector<BandSlice> slices;           // by layer, then by first query
-  std::vector<std::int64_t> layer_begin;   // (layers + 1)
+  std::vector<BandSlice> slices;          // by layer, then by first query
+  std::vector<std::int64_t> layer_begin;  // (layers + 1)
 
   std::int32_t layers() const { return static_cast<std::int32_t>(layer_begin.size()) - 1; }
 };

@@ -3,10 +3,10 @@
 
 #pragma once
 
-#include <Kokkos_Core.hpp>
+#include "impl/slice_source.hpp"
 #include <caesura/impl/lowered_storage.hpp>
 
-#include "impl/slice_source.hpp"
+#include <Kokkos_Core.hpp>
 
 // Lowering: from slices to row intervals, runs per tile, and an order of tiles. Four kernels, no host in between.
 
@@ -187,13 +187,15 @@ void lower(const Space& space, const Source& source, const LoweredStorage<typena
   const Order order{storage.runs(),  storage.run_counts(), storage.order(),
                     storage.ranks(), storage.tiles(),      storage.layers()};
   Kokkos::parallel_for("caesura::lower::count",
-                       Kokkos::RangePolicy<Space, Index, typename Order::Count>(space, 0, Storage::order_chunks), order);
-  Kokkos::parallel_scan("caesura::lower::scan",
-                        Kokkos::RangePolicy<Space, Index, typename Order::Scan>(
-                            space, 0, Storage::order_chunks * Storage::order_buckets),
-                        order);
+                       Kokkos::RangePolicy<Space, Index, typename Order::Count>(space, 0, Storage::order_chunks),
+                       order);
+  Kokkos::parallel_scan(
+      "caesura::lower::scan",
+      Kokkos::RangePolicy<Space, Index, typename Order::Scan>(space, 0, Storage::order_chunks * Storage::order_buckets),
+      order);
   Kokkos::parallel_for("caesura::lower::place",
-                       Kokkos::RangePolicy<Space, Index, typename Order::Place>(space, 0, Storage::order_chunks), order);
+                       Kokkos::RangePolicy<Space, Index, typename Order::Place>(space, 0, Storage::order_chunks),
+                       order);
 }
 
 }  // namespace caesura::impl

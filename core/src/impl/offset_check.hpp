@@ -3,10 +3,10 @@
 
 #pragma once
 
-#include <Kokkos_Core.hpp>
+#include "impl/slice_source.hpp"
 #include <caesura/impl/lowered_storage.hpp>
 
-#include "impl/slice_source.hpp"
+#include <Kokkos_Core.hpp>
 
 // Offsets on the device are checked there in one pass; the host learns of it when it next waits.
 
@@ -81,8 +81,15 @@ struct CheckOffsets {
     if (!has_places && value > total) report(array, item, OffsetRule::inside_total);
     if (is_padded && i > 0) {
       const OffsetList& lengths = array == OffsetArray::q_padded ? source.cu_q : source.cu_k;
-      if (lengths(b, i) - lengths(b, i - 1) > value - values(b, i - 1)) report(array, item, OffsetRule::fits);
+      if (distance(lengths(b, i - 1), lengths(b, i)) > distance(values(b, i - 1), value)) {
+        report(array, item, OffsetRule::fits);
+      }
     }
+  }
+
+  /// Of any two values, without overflow; 0 where they decrease, which is another rule's.
+  KOKKOS_FUNCTION static std::uint64_t distance(std::int64_t from, std::int64_t to) {
+    return to > from ? static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from) : 0;
   }
 
   KOKKOS_FUNCTION void report(OffsetArray array, std::int64_t item, OffsetRule rule) const {
@@ -91,6 +98,7 @@ struct CheckOffsets {
 };
 
 /// The text for a violation: `AttentionPlan: cu_seqlens_q[3] = 7: must not be below the entry before it, 9`.
-std::string describe_violation(std::int64_t code, std::int64_t value, std::int64_t before, const OffsetExtents& extents);
+std::string describe_violation(std::int64_t code, std::int64_t value, std::int64_t before,
+                               const OffsetExtents& extents);
 
 }  // namespace caesura::impl

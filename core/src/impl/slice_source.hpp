@@ -3,10 +3,9 @@
 
 #pragma once
 
+#include "impl/document_rule.hpp"
 #include <caesura/band_slice.hpp>
 #include <caesura/packed_offsets.hpp>
-
-#include "impl/document_rule.hpp"
 
 // Where the lowering gets its slices from: `find(layer, row)` is the slice that a row's interval comes from, and how
 // far along the rows it stays the same. Both sources serve queries and keys: for keys the slices are transposed.
@@ -65,11 +64,11 @@ struct OffsetList {
 
 /// Documents given by offsets on the device, under one rule.
 struct OffsetSource {
-  OffsetList cu_q, cu_k;          // lengths
-  OffsetList start_q, start_k;    // places in memory: the padded offsets, or the same lists
+  OffsetList cu_q, cu_k;        // lengths
+  OffsetList start_q, start_k;  // places in memory: the padded offsets, or the same lists
   std::int64_t batch = 1;
-  std::int64_t entries = 1;       // documents + 1
-  std::int64_t total_q = 0;       // a batch entry's rows
+  std::int64_t entries = 1;  // documents + 1
+  std::int64_t total_q = 0;  // a batch entry's rows
   std::int64_t total_k = 0;
   DocumentMask rule;
   Side side = Side::queries;
@@ -78,7 +77,9 @@ struct OffsetSource {
   KOKKOS_FUNCTION static Range place(const OffsetList& cu, const OffsetList& start, std::int64_t b, std::int64_t i,
                                      std::int64_t total) {
     const std::int64_t begin = Kokkos::clamp(start(b, i), std::int64_t{0}, total);
-    return {begin, begin + Kokkos::clamp(cu(b, i + 1) - cu(b, i), std::int64_t{0}, total - begin)};
+    // Each offset by itself: differences of wild ones would overflow.
+    const auto inside = [&](std::int64_t offset) { return Kokkos::clamp(offset, std::int64_t{0}, total); };
+    return {begin, begin + Kokkos::clamp(inside(cu(b, i + 1)) - inside(cu(b, i)), std::int64_t{0}, total - begin)};
   }
 
   KOKKOS_FUNCTION SlicePiece find(std::int32_t part, std::int64_t row) const {
@@ -87,8 +88,8 @@ struct OffsetSource {
     const std::int64_t b = row / total;
     const std::int64_t base = b * total;
     // The last document that starts at or before the row: of several at one place, the only one with rows.
-    const std::int64_t next = first_behind(entries, [&](std::int64_t i) { return base + start(b, i) > row; });
-    const std::int64_t next_start = next == entries ? base + total : Kokkos::min(base + start(b, next), base + total);
+    const std::int64_t next = first_behind(entries, [&](std::int64_t i) { return start(b, i) > row - base; });
+    const std::int64_t next_start = base + (next == entries ? total : Kokkos::min(start(b, next), total));
     const SlicePiece nothing{{}, next_start};
     if (next == 0 || next == entries) return nothing;
 

@@ -3,9 +3,11 @@
 
 #pragma once
 
-#include <Kokkos_Core.hpp>
 #include <caesura/band_slice.hpp>
 #include <caesura/problem.hpp>
+
+#include <Kokkos_Core.hpp>
+
 #include <cstdint>
 #include <string>
 
@@ -49,9 +51,9 @@ class LoweredStorage {
   std::int32_t layers() const { return layers_; }
 
   std::int64_t bytes() const {
-    return static_cast<std::int64_t>((first_.size() + last_.size() + run_counts_.size() + order_.size() + ranks_.size()) *
-                                         sizeof(std::int32_t) +
-                                     runs_.size() * sizeof(TileRange));
+    return static_cast<std::int64_t>(
+        (first_.size() + last_.size() + run_counts_.size() + order_.size() + ranks_.size()) * sizeof(std::int32_t) +
+        runs_.size() * sizeof(TileRange));
   }
 
   Lowered view() const {
@@ -86,8 +88,8 @@ class LoweredStorage {
 template <class MemorySpace>
 struct LayeredSlices {
   std::int32_t layers = 0;
-  Kokkos::View<BandSlice*, MemorySpace> slices;             // by layer, then by first query
-  Kokkos::View<std::int64_t*, MemorySpace> layer_begin;     // (layers + 1)
+  Kokkos::View<BandSlice*, MemorySpace> slices;          // by layer, then by first query
+  Kokkos::View<std::int64_t*, MemorySpace> layer_begin;  // (layers + 1)
 };
 
 /// The extents of checked offsets, for the text of an error.
