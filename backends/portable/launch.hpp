@@ -58,7 +58,8 @@ std::int64_t scratch_limit() {
 /// A team's scratch, aligned to a cache line.
 template <class Tile, class Member>
 KOKKOS_FUNCTION char* scratch_of(const Member& team, std::int64_t bytes) {
-  return static_cast<char*>(team.team_scratch(Tile::scratch_level).get_shmem_aligned(bytes, 64));
+  constexpr int level = Tile::scratch_level;  // a reference to the member would need it in device memory
+  return static_cast<char*>(team.team_scratch(level).get_shmem_aligned(bytes, 64));
 }
 
 }  // namespace caesura::portable
