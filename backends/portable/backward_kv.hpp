@@ -48,21 +48,13 @@ struct BackwardKV {
   TileShape shape;
   std::int64_t scratch_bytes;
 
-  static std::int64_t bytes_for(const AttentionShape& attention, TileShape tile) {
-    Arena counting(nullptr);
-    const Scratch scratch(counting, tile, attention.dim_qk, attention.dim_v);
-    return counting.used();
-  }
-
   KOKKOS_FUNCTION void operator()(const Member& team) const {
     const AttentionShape& attention = problem.shape;
     const TileSchedule& schedule = problem.columns.schedule;
-    const int shares = schedule.tile_rows / shape.resident;
-    const int item = team.league_rank() / attention.heads_kv;
-    const int head_kv = team.league_rank() % attention.heads_kv;
+    const WorkItem item(team.league_rank(), schedule, shape.resident, attention.heads_kv, attention.total_k);
+    const Residents own = item.own;
+    const int head_kv = item.head;
     const int group = attention.heads_q / attention.heads_kv;
-    const std::int32_t tile = schedule.order[item / shares];
-    const Residents own = residents_of(schedule, tile, item % shares, shape.resident, attention.total_k);
     if (own.count == 0) return;
 
     Arena arena(scratch_of<Tile>(team, scratch_bytes));
@@ -75,7 +67,7 @@ struct BackwardKV {
     for (std::int32_t layer = 0; layer < problem.columns.intervals.layers; ++layer) {
       scratch.lanes.load(team, problem.columns.intervals, layer, own);
       for (int head = head_kv * group; head < (head_kv + 1) * group; ++head) {
-        for_each_step(schedule, layer, tile, scratch.lanes, shape.stream,
+        for_each_step(schedule, layer, item.tile, scratch.lanes, shape.stream,
                       [&](TileRange step) { visit_all(team, scratch, own, head, step); });
       }
       team.team_barrier();

@@ -53,21 +53,13 @@ struct Forward {
   TileShape shape;
   std::int64_t scratch_bytes;
 
-  static std::int64_t bytes_for(const AttentionShape& attention, TileShape tile) {
-    Arena counting(nullptr);
-    const Scratch scratch(counting, tile, attention.dim_qk, attention.dim_v);
-    return counting.used();
-  }
-
   KOKKOS_FUNCTION void operator()(const Member& team) const {
     const AttentionShape& attention = problem.shape;
     const TileSchedule& schedule = problem.rows.schedule;
-    const int shares = schedule.tile_rows / shape.resident;
-    const int item = team.league_rank() / attention.heads_q;
-    const int head = team.league_rank() % attention.heads_q;
+    const WorkItem item(team.league_rank(), schedule, shape.resident, attention.heads_q, attention.total_q);
+    const Residents own = item.own;
+    const int head = item.head;
     const int head_kv = head / (attention.heads_q / attention.heads_kv);
-    const std::int32_t tile = schedule.order[item / shares];
-    const Residents own = residents_of(schedule, tile, item % shares, shape.resident, attention.total_q);
     if (own.count == 0) return;
 
     Arena arena(scratch_of<Tile>(team, scratch_bytes));
@@ -76,7 +68,7 @@ struct Forward {
     team.team_barrier();
     for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer) {
       scratch.lanes.load(team, problem.rows.intervals, layer, own);
-      for_each_step(schedule, layer, tile, scratch.lanes, shape.stream, [&](TileRange step) {
+      for_each_step(schedule, layer, item.tile, scratch.lanes, shape.stream, [&](TileRange step) {
         stage<Scalar>(team, problem.k, step, head_kv, attention.dim_qk, scratch.k, scratch.k_pitch);
         const bool special = stage<Scalar>(team, problem.v, step, head_kv, attention.dim_v, scratch.v, scratch.v_pitch);
         team.team_barrier();

@@ -14,6 +14,14 @@ struct ShapeChoice {
   std::int64_t bytes = 0;
 };
 
+/// What \p Scratch takes for one work item.
+template <class Scratch>
+std::int64_t scratch_bytes_of(const AttentionShape& attention, TileShape shape) {
+  Arena counting(nullptr);
+  const Scratch scratch(counting, shape, attention.dim_qk, attention.dim_v);
+  return counting.used();
+}
+
 /// The first shape whose scratch fits. \p bytes_of maps a shape to its bytes.
 /// \throws Error (resources) if none does: the smallest one's bytes, and the limit.
 template <class Shapes, class BytesOf>

@@ -28,12 +28,12 @@ void backward(const Space& space, const BackwardProblem& problem) {
   using Tile = typename Q::Tile;
   // Both shapes are chosen before the first launch: an error must leave the outputs alone.
   const std::int64_t limit = scratch_limit<Space, Tile>();
-  const auto choose = [&](auto bytes_for) {
+  const auto choose = [&](auto bytes_of) {
     return choose_shape(Tile::shapes, limit, "attention_backward",
-                        [&](TileShape shape) { return bytes_for(problem.shape, shape); });
+                        [&](TileShape shape) { return bytes_of(problem.shape, shape); });
   };
-  const ShapeChoice choice_q = choose(&Q::bytes_for);
-  const ShapeChoice choice_kv = choose(&KV::bytes_for);
+  const ShapeChoice choice_q = choose(&scratch_bytes_of<typename Q::Scratch>);
+  const ShapeChoice choice_kv = choose(&scratch_bytes_of<typename KV::Scratch>);
 
   launch_items<Space, Tile>(space, "caesura::backward::portable::delta",
                             (problem.shape.total_q + Delta::rows_per_item - 1) / Delta::rows_per_item, 0,

@@ -12,8 +12,9 @@ template <class Space, class Scalar>
 void forward(const Space& space, const ForwardProblem& problem) {
   using Functor = Forward<Space, Scalar>;
   using Tile = typename Functor::Tile;
-  const ShapeChoice choice = choose_shape(Tile::shapes, scratch_limit<Space, Tile>(), "attention_forward",
-                                          [&](TileShape shape) { return Functor::bytes_for(problem.shape, shape); });
+  const ShapeChoice choice =
+      choose_shape(Tile::shapes, scratch_limit<Space, Tile>(), "attention_forward",
+                   [&](TileShape shape) { return scratch_bytes_of<typename Functor::Scratch>(problem.shape, shape); });
   launch_items<Space, Tile>(space, "caesura::forward::portable",
                             items_of(problem.rows.schedule, choice.shape, problem.shape.heads_q), choice.bytes,
                             Functor{problem, choice.shape, choice.bytes});

@@ -52,12 +52,22 @@ struct Residents {
   int count = 0;  ///< at most the resident lanes
 };
 
-/// Share \p share of tile \p tile, in a side of \p total rows.
-KOKKOS_FUNCTION inline Residents residents_of(const TileSchedule& schedule, std::int32_t tile, int share, int resident,
-                                              std::int64_t total) {
-  const std::int64_t begin = std::int64_t{tile} * schedule.tile_rows + std::int64_t{share} * resident;
-  return {begin, static_cast<int>(Kokkos::clamp<std::int64_t>(total - begin, 0, resident))};
-}
+/// What a team works on: its tile, the share of the tile's rows that it keeps, and the head.
+struct WorkItem {
+  std::int32_t tile = 0;
+  int head = 0;
+  Residents own;
+
+  /// Heads of a share follow one another, tiles come in the schedule's order. \p total is the side's number of rows.
+  KOKKOS_FUNCTION WorkItem(int rank, const TileSchedule& schedule, int resident, int heads, std::int64_t total)
+      : head(rank % heads) {
+    const int shares = schedule.tile_rows / resident;
+    const int share = rank / heads;
+    tile = schedule.order[share / shares];
+    own.begin = std::int64_t{tile} * schedule.tile_rows + std::int64_t{share % shares} * resident;
+    own.count = static_cast<int>(Kokkos::clamp<std::int64_t>(total - own.begin, 0, resident));
+  }
+};
 
 /// What lanes see of the streamed side in one layer, and what a slice of them sees together.
 struct LaneIntervals {
