@@ -142,11 +142,10 @@ template <class Body>
 KOKKOS_FUNCTION void for_each_step(const TileSchedule& schedule, std::int32_t layer, std::int32_t tile,
                                    const LaneIntervals& lanes, int stream, const Body& body) {
   const TileRange hull = lanes.hull_of_all();
-  const std::int64_t list = std::int64_t{layer} * schedule.tiles + tile;
-  const TileRange* runs = schedule.runs + list * schedule.tile_rows;
-  for (std::int32_t i = 0; i < schedule.run_counts[list]; ++i) {
-    const std::int32_t end = Kokkos::min(runs[i].end, hull.end);
-    for (std::int32_t at = Kokkos::max(runs[i].begin, hull.begin); at < end; at += stream) {
+  for (std::int32_t i = 0; i < schedule.run_count(layer, tile); ++i) {
+    const TileRange run = schedule.run(layer, tile, i);
+    const std::int32_t end = Kokkos::min(run.end, hull.end);
+    for (std::int32_t at = Kokkos::max(run.begin, hull.begin); at < end; at += stream) {
       body(TileRange{at, Kokkos::min(at + stream, end)});
     }
   }

@@ -40,9 +40,8 @@ struct HostLowered {
 
   std::vector<Range> runs_of(std::int64_t layer, std::int64_t tile) const {
     std::vector<Range> result;
-    const std::int64_t item = layer * tiles + tile;
-    for (std::int64_t i = 0; i < run_counts[static_cast<std::size_t>(item)]; ++i) {
-      const TileRange run = runs[static_cast<std::size_t>(item * tile_rows + i)];
+    for (std::int64_t i = 0; i < run_counts[static_cast<std::size_t>(layer * tiles + tile)]; ++i) {
+      const TileRange run = runs[static_cast<std::size_t>((layer * tile_rows + i) * tiles + tile)];
       result.push_back({run.begin, run.end});
     }
     return result;

@@ -28,15 +28,22 @@ struct RowIntervals {
   const std::int32_t* last = nullptr;
 };
 
-/// Which partners each tile of `tile_rows` consecutive rows has to visit: for tile t and layer l the sorted,
-/// disjoint ranges `runs[(l * tiles + t) * tile_rows + i]`, `i < run_counts[l * tiles + t]`: the union of its
-/// rows' intervals. A kernel walks a run in steps of its own. `order` lists the tiles, most work first.
+/// Which partners each tile of `tile_rows` consecutive rows has to visit: for each tile and layer the sorted, disjoint
+/// runs whose union is that of its rows' intervals, at most `tile_rows` of them. A kernel walks a run in steps of its
+/// own. `order` lists the tiles, most work first.
 struct TileSchedule {
   std::int32_t tile_rows = 0;
   std::int32_t tiles = 0;
-  const TileRange* runs = nullptr;
-  const std::int32_t* run_counts = nullptr;
-  const std::int32_t* order = nullptr;
+  const TileRange* runs = nullptr;           ///< (layers, tile_rows, tiles): few runs a tile touch little memory
+  const std::int32_t* run_counts = nullptr;  ///< (layers, tiles)
+  const std::int32_t* order = nullptr;       ///< (tiles)
+
+  KOKKOS_FUNCTION std::int32_t run_count(std::int64_t layer, std::int64_t tile) const {
+    return run_counts[layer * tiles + tile];
+  }
+  KOKKOS_FUNCTION TileRange run(std::int64_t layer, std::int64_t tile, std::int64_t i) const {
+    return runs[(layer * tile_rows + i) * tiles + tile];
+  }
 };
 
 /// Intervals and schedule of one side: of the queries (`rows`: keys they see), or of the keys (`columns`: queries that see them).

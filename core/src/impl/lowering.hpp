@@ -12,41 +12,42 @@
 
 namespace caesura::impl {
 
-/// The sorted, disjoint union of ranges, kept in place. Ranges come mostly in order.
+/// The sorted, disjoint union of ranges, kept in place: range i at `ranges[i * stride]`. They come mostly in order.
 class RunList {
  public:
-  KOKKOS_FUNCTION explicit RunList(TileRange* runs) : runs_(runs) {}
+  KOKKOS_FUNCTION RunList(TileRange* ranges, std::int64_t stride) : ranges_(ranges), stride_(stride) {}
 
   KOKKOS_FUNCTION void add(TileRange range) {
     std::int32_t at = count_;
-    while (at > 0 && runs_[at - 1].begin > range.begin) --at;
+    while (at > 0 && run(at - 1).begin > range.begin) --at;
     // Runs before `at` begin at or before the range; the one before it may touch it.
-    if (at > 0 && runs_[at - 1].end >= range.begin) {
+    if (at > 0 && run(at - 1).end >= range.begin) {
       --at;
-      range.begin = runs_[at].begin;
+      range.begin = run(at).begin;
     }
     std::int32_t after = at;
-    for (; after < count_ && runs_[after].begin <= range.end; ++after) {
-      range.end = Kokkos::max(range.end, runs_[after].end);
-    }
+    for (; after < count_ && run(after).begin <= range.end; ++after) range.end = Kokkos::max(range.end, run(after).end);
     replace(at, after, range);
   }
 
   KOKKOS_FUNCTION std::int32_t count() const { return count_; }
 
  private:
+  KOKKOS_FUNCTION TileRange& run(std::int32_t i) const { return ranges_[i * stride_]; }
+
   /// Puts \p range in the place of runs [at, after).
   KOKKOS_FUNCTION void replace(std::int32_t at, std::int32_t after, TileRange range) {
     if (after == at) {
-      for (std::int32_t i = count_; i > at; --i) runs_[i] = runs_[i - 1];
+      for (std::int32_t i = count_; i > at; --i) run(i) = run(i - 1);
     } else {
-      for (std::int32_t i = after; i < count_; ++i) runs_[at + 1 + i - after] = runs_[i];
+      for (std::int32_t i = after; i < count_; ++i) run(at + 1 + i - after) = run(i);
     }
     count_ += 1 - (after - at);
-    runs_[at] = range;
+    run(at) = range;
   }
 
-  TileRange* runs_;
+  TileRange* ranges_;
+  std::int64_t stride_;
   std::int32_t count_ = 0;
 };
 
@@ -65,7 +66,7 @@ struct LowerTiles {
     const auto layer = static_cast<std::int32_t>(item / tiles);
     const std::int64_t tile = item % tiles;
     const std::int64_t end = Kokkos::min((tile + 1) * tile_rows, rows);
-    RunList list(runs + item * tile_rows);
+    RunList list(runs + std::int64_t{layer} * tile_rows * tiles + tile, tiles);
     for (std::int64_t row = tile * tile_rows; row < end;) {
       const SlicePiece piece = source.find(layer, row);
       const Range all{row, Kokkos::min(piece.end, end)};
@@ -124,19 +125,16 @@ struct OrderTiles {
   struct Scan {};
   struct Place {};
 
-  const TileRange* runs;
-  const std::int32_t* run_counts;
+  TileSchedule schedule;
+  std::int32_t layers;
   std::int32_t* order;
   std::int32_t* ranks;  // (order_buckets, order_chunks)
-  std::int32_t tiles;
-  std::int32_t layers;
 
   KOKKOS_FUNCTION std::int32_t bucket_of(std::int64_t tile) const {
     std::int64_t cost = 0;
     for (std::int64_t layer = 0; layer < layers; ++layer) {
-      const std::int64_t item = layer * tiles + tile;
-      for (std::int32_t i = 0; i < run_counts[item]; ++i) {
-        const TileRange run = runs[item * tile_rows + i];
+      for (std::int32_t i = 0; i < schedule.run_count(layer, tile); ++i) {
+        const TileRange run = schedule.run(layer, tile, i);
         cost += run.end - run.begin;
       }
     }
@@ -144,8 +142,8 @@ struct OrderTiles {
   }
 
   KOKKOS_FUNCTION Range tiles_of(std::int64_t chunk) const {
-    const std::int64_t size = (tiles + Storage::order_chunks - 1) / Storage::order_chunks;
-    return intersect(Range{chunk * size, (chunk + 1) * size}, Range{0, tiles});
+    const std::int64_t size = (schedule.tiles + Storage::order_chunks - 1) / Storage::order_chunks;
+    return intersect(Range{chunk * size, (chunk + 1) * size}, Range{0, schedule.tiles});
   }
 
   KOKKOS_FUNCTION std::int32_t& rank(std::int64_t bucket, std::int64_t chunk) const {
@@ -184,8 +182,7 @@ void lower(const Space& space, const Source& source, const LoweredStorage<typena
                        tiles);
 
   using Order = OrderTiles<Storage>;
-  const Order order{storage.runs(),  storage.run_counts(), storage.order(),
-                    storage.ranks(), storage.tiles(),      storage.layers()};
+  const Order order{storage.view().schedule, storage.layers(), storage.order(), storage.ranks()};
   Kokkos::parallel_for("caesura::lower::count",
                        Kokkos::RangePolicy<Space, Index, typename Order::Count>(space, 0, Storage::order_chunks),
                        order);

@@ -78,7 +78,7 @@ class LoweredStorage {
   std::int32_t layers_ = 0;
   std::int32_t tiles_ = 0;
   Kokkos::View<std::int32_t*, MemorySpace> first_, last_;  // (layers, rows)
-  Kokkos::View<TileRange*, MemorySpace> runs_;             // (layers, tiles, tile_rows)
+  Kokkos::View<TileRange*, MemorySpace> runs_;             // (layers, tile_rows, tiles)
   Kokkos::View<std::int32_t*, MemorySpace> run_counts_;    // (layers, tiles)
   Kokkos::View<std::int32_t*, MemorySpace> order_;         // (tiles)
   Kokkos::View<std::int32_t*, MemorySpace> ranks_;         // (order_buckets, order_chunks)
