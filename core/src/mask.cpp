@@ -14,12 +14,10 @@ namespace caesura {
 namespace {
 
 std::string describe(const BandSlice& slice) {
-  std::string diagonal;
-  if (slice.diagonal_lo > BandSlice::unbounded_lo) diagonal += text(slice.diagonal_lo, " <= ");
-  diagonal += "k - q";
-  if (slice.diagonal_hi < BandSlice::unbounded_hi) diagonal += text(" <= ", slice.diagonal_hi);
-  return text("{q [", slice.q_begin, ", ", slice.q_end, "), k [", slice.k_begin, ", ", slice.k_end, "), ", diagonal,
-              "}");
+  const std::string lo = slice.diagonal_lo > BandSlice::unbounded_lo ? text(slice.diagonal_lo, " <= ") : "";
+  const std::string hi = slice.diagonal_hi < BandSlice::unbounded_hi ? text(" <= ", slice.diagonal_hi) : "";
+  const std::string band = lo.empty() && hi.empty() ? "" : text(", ", lo, "k - q", hi);
+  return text("{q [", slice.q_begin, ", ", slice.q_end, "), k [", slice.k_begin, ", ", slice.k_end, ")", band, "}");
 }
 
 void require_total(std::int64_t total, const char* function, const char* name) {

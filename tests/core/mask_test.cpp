@@ -163,9 +163,9 @@ TEST(Mask, SlicesOutsideTheTotalsAreErrors) {
 TEST(Mask, OverlappingSlicesNameBothAndOnePair) {
   const std::vector<BandSlice> slices = {BandSlice::full({0, 2}, {0, 8}), BandSlice::causal({2, 6}, {0, 4}),
                                          BandSlice::full({5, 8}, {3, 8})};
-  expect_invalid({"Mask::from_slices: slices[", "{q [2, 6), k [0, 4), k - q <= -2}", "{q [5, 8), k [3, 8), k - q}",
-                  "q = 5, k = 3"},
-                 [&] { Mask::from_slices(8, 8, slices); });
+  expect_invalid(
+      {"Mask::from_slices: slices[", "{q [2, 6), k [0, 4), k - q <= -2}", "{q [5, 8), k [3, 8)}", "q = 5, k = 3"},
+      [&] { Mask::from_slices(8, 8, slices); });
   const std::vector<BandSlice> twice = {BandSlice::full({0, 2}, {0, 8}), BandSlice::full({0, 2}, {0, 8})};
   expect_invalid({"slices[0]", "slices[1]", "overlap"}, [&] { Mask::from_slices(8, 8, twice); });
 }
