@@ -6,6 +6,7 @@
 #include <caesura/mask.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <iterator>
 #include <set>
 
@@ -54,9 +55,38 @@ std::vector<std::int64_t> sorted(std::span<const std::int64_t> positions) {
 
 }  // namespace
 
+namespace {
+
+/// Two rotate-and-multiply chains with different odd constants, each finished by xor-shifts (as in splitmix64,
+/// Steele, Lea & Flood 2014).
+Fingerprint fingerprint_of(std::int64_t total_q, std::int64_t total_k, std::span<const BandSlice> slices) {
+  std::uint64_t low = 0x9e3779b97f4a7c15;
+  std::uint64_t high = 0xc2b2ae3d27d4eb4f;
+  const auto add = [&](std::int64_t value) {
+    low = (std::rotl(low, 23) ^ static_cast<std::uint64_t>(value)) * 0xbf58476d1ce4e5b9;
+    high = (std::rotl(high, 29) + static_cast<std::uint64_t>(value)) * 0x94d049bb133111eb;
+  };
+  add(total_q);
+  add(total_k);
+  for (const BandSlice& slice : slices) {
+    for (const std::int64_t value :
+         {slice.q_begin, slice.q_end, slice.k_begin, slice.k_end, slice.diagonal_lo, slice.diagonal_hi})
+      add(value);
+  }
+  const auto finished = [](std::uint64_t x) {
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+    return x ^ (x >> 31);
+  };
+  return {finished(low), finished(high)};
+}
+
+}  // namespace
+
 Mask::Mask(std::int64_t total_q, std::int64_t total_k, std::vector<BandSlice> slices)
     : total_q_(total_q), total_k_(total_k), slices_(std::move(slices)) {
   if (!std::is_sorted(slices_.begin(), slices_.end(), before)) std::sort(slices_.begin(), slices_.end(), before);
+  fingerprint_ = fingerprint_of(total_q_, total_k_, slices_);
 }
 
 Mask Mask::from_documents(const Documents& documents, const DocumentMask& rule) {

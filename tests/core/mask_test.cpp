@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 namespace caesura::testing {
 namespace {
 
@@ -243,6 +245,18 @@ TEST(Mask, BadBlocksAndRulesAreErrors) {
   expect_invalid({"window.right = -7:"}, [&] { Mask::from_documents(documents, {.window = {0, -7}}); });
   expect_invalid({"chunk = -1:"}, [&] { Mask::from_documents(documents, {.chunk = -1}); });
   expect_invalid({"prefix = -1:"}, [&] { Mask::from_documents(documents, {.prefix = -1}); });
+}
+
+TEST(Mask, FingerprintsAreEqualForEqualMasksAndDifferOtherwise) {
+  Random random(77);
+  std::map<std::pair<std::uint64_t, std::uint64_t>, Mask> seen;
+  for (int i = 0; i < 3'000; ++i) {
+    const Mask mask = Mask::from_documents(random_documents(random), random.rule(7));
+    EXPECT_EQ(mask.fingerprint(), Mask::from_slices(mask.total_q(), mask.total_k(), mask.slices()).fingerprint());
+    const auto [found, fresh] = seen.emplace(std::pair{mask.fingerprint().low, mask.fingerprint().high}, mask);
+    EXPECT_TRUE(found->second == mask) << "draw " << i;
+  }
+  EXPECT_GT(seen.size(), 1'000u);
 }
 
 }  // namespace

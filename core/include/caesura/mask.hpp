@@ -14,6 +14,13 @@
 
 namespace caesura {
 
+/// 128 bits that tell masks apart: equal for equal masks, on every machine.
+struct Fingerprint {
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  friend constexpr bool operator==(const Fingerprint&, const Fingerprint&) = default;
+};
+
 /// Which pairs of `total_q` queries and `total_k` keys are visible: disjoint, tight, non-empty band slices,
 /// ordered by first query, then first key. Immutable; every operation returns another mask.
 ///
@@ -36,6 +43,9 @@ class Mask {
   std::int64_t total_q() const { return total_q_; }
   std::int64_t total_k() const { return total_k_; }
   std::span<const BandSlice> slices() const { return slices_; }
+
+  /// Of totals and slices, made with the mask: a lookup by it costs nothing.
+  Fingerprint fingerprint() const { return fingerprint_; }
 
   /// Visible pairs, summed over the slices in closed form.
   std::int64_t area() const;
@@ -61,6 +71,7 @@ class Mask {
   std::int64_t total_q_;
   std::int64_t total_k_;
   std::vector<BandSlice> slices_;
+  Fingerprint fingerprint_;
 };
 
 /// Two slices of a list that contain the same pair.
