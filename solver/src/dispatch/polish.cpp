@@ -1,0 +1,189 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "polish.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace caesura::solver::impl {
+
+namespace {
+constexpr std::size_t tried_pieces = 4;
+constexpr int most_stuck = 8;
+}  // namespace
+
+const Polish::Pieces& Polish::pieces_of(std::int32_t rank) {
+  Pieces& result = pieces_[static_cast<std::size_t>(rank)];
+  if (!result.empty()) return result;
+  for (const std::int32_t c : deal_.components_of(rank)) {
+    for (const OwnedRange& piece : deal_.pieces(c)) {
+      if (piece.rank != rank) continue;
+      const double pairs = deal_.problem().pairs(deal_.component(c), piece.rows);
+      result.push_back({c, piece.rows, pairs / static_cast<double>(piece.rows.size()), 0, 0});
+    }
+  }
+  std::sort(result.begin(), result.end(), [](const Piece& a, const Piece& b) {
+    return a.density != b.density ? a.density < b.density : a.rows.begin < b.rows.begin;
+  });
+  for (std::size_t i = 1; i < result.size(); ++i) {
+    const Piece& lighter = result[i - 1];
+    result[i].rows_before = lighter.rows_before + lighter.rows.size();
+    result[i].pairs_before = lighter.pairs_before + lighter.density * static_cast<double>(lighter.rows.size());
+  }
+  return result;
+}
+
+void Polish::apply(const std::vector<Move>& moves) {
+  deal_.apply(moves);
+  for (const Move& move : moves)
+    for (const std::int32_t rank : {move.from, move.to}) pieces_[static_cast<std::size_t>(rank)].clear();
+}
+
+double Polish::lightest(const Pieces& pieces, std::int64_t rows) const {
+  const auto behind =
+      std::partition_point(pieces.begin(), pieces.end(), [&](const Piece& p) { return p.rows_before < rows; });
+  if (behind == pieces.begin()) return rows == 0 ? 0 : HUGE_VAL;
+  const Piece& last = *std::prev(behind);
+  if (rows - last.rows_before > last.rows.size()) return HUGE_VAL;
+  return last.pairs_before + pairs(last, end_of(last, rows - last.rows_before, false));
+}
+
+Range Polish::end_of(const Piece& piece, std::int64_t rows, bool dense) const {
+  const bool first = deal_.component(piece.component).dense_first == dense;
+  return first ? Range{piece.rows.begin, piece.rows.begin + rows} : Range{piece.rows.end - rows, piece.rows.end};
+}
+
+void Polish::make_swap(std::int32_t component, Range rows, std::int32_t giver, std::int32_t taker,
+                       const Pieces& light) {
+  swap_.clear();
+  swap_.push_back({component, rows, giver, taker});
+  std::int64_t open = rows.size();
+  for (auto piece = light.begin(); open > 0; ++piece) {
+    const std::int64_t taken = std::min(open, piece->rows.size());
+    swap_.push_back({piece->component, end_of(*piece, taken, false), taker, giver});
+    open -= taken;
+  }
+}
+
+template <class Cost>
+void Polish::find_partners(std::int32_t rank, std::size_t count, const Cost& cost) {
+  const auto cheaper = [&](std::int32_t a, std::int32_t b) { return cost(a) != cost(b) ? cost(a) < cost(b) : a < b; };
+  const auto keep_best = [&](std::size_t first) {
+    std::sort(partners_.begin() + static_cast<std::ptrdiff_t>(first), partners_.end());
+    partners_.erase(std::unique(partners_.begin() + static_cast<std::ptrdiff_t>(first), partners_.end()),
+                    partners_.end());
+    const std::size_t kept = std::min(count, partners_.size() - first);
+    std::partial_sort(partners_.begin() + static_cast<std::ptrdiff_t>(first),
+                      partners_.begin() + static_cast<std::ptrdiff_t>(first + kept), partners_.end(), cheaper);
+    partners_.resize(first + kept);
+  };
+  partners_.clear();
+  for (std::int32_t other = 0; other < deal_.problem().ranks(); ++other)
+    if (other != rank) partners_.push_back(other);
+  keep_best(0);
+  const std::size_t found = partners_.size();
+  for (const std::int32_t c : deal_.components_of(rank)) {
+    for (const OwnedRange& piece : deal_.pieces(c))
+      if (piece.rank != rank) partners_.push_back(piece.rank);
+  }
+  keep_best(found);
+}
+
+void Polish::level_work(const Rule& rule) {
+  for (int move = 0; move < rule.moves && level_work_once(rule);) ++move;
+}
+
+bool Polish::level_work_once(const Rule& rule) {
+  std::int32_t heavy = 0;
+  for (std::int32_t rank = 1; rank < deal_.problem().ranks(); ++rank)
+    if (deal_.work(rank) > deal_.work(heavy)) heavy = rank;
+  if (deal_.work(heavy) <= rule.most_work) return false;
+  find_partners(heavy, rule.partners, [&](std::int32_t rank) { return deal_.work(rank); });
+  const Pieces& own = pieces_of(heavy);
+
+  double best = HUGE_VAL;
+  for (const std::int32_t partner : partners_) {
+    // Down to the mean if the partner can take that much, but not so much that it would be the heavy one.
+    const double wanted = std::min(deal_.work(heavy) - deal_.mean_work(), rule.most_work - deal_.work(partner));
+    if (wanted <= 0) continue;
+    const Pieces& light = pieces_of(partner);
+    std::size_t tried = 0;
+    for (auto piece = own.rbegin(); piece != own.rend() && tried < tried_pieces; ++piece) {
+      const auto freed = [&](std::int64_t rows) {
+        return pairs(*piece, end_of(*piece, rows, true)) - lightest(light, rows);
+      };
+      std::int64_t low = 0;
+      std::int64_t high = piece->rows.size();
+      if (const double all = freed(high); all > wanted || all == -HUGE_VAL) {
+        while (high - low > 1) {
+          const std::int64_t middle = low + (high - low) / 2;
+          const double some = freed(middle);
+          some <= wanted&& some != -HUGE_VAL ? low = middle : high = middle;
+        }
+        high = std::max<std::int64_t>(low, 1);
+      }
+      const double less = freed(high);
+      if (!(less > 0) || deal_.work(partner) + less >= deal_.work(heavy)) continue;
+      ++tried;
+      make_swap(piece->component, end_of(*piece, high, true), heavy, partner, light);
+      const Deal::Effect effect = deal_.effect(swap_, rule.free_rows);
+      if (effect.most > rule.most_rows) continue;
+      // A little per swap, so that few large ones win over many small ones.
+      const double score = (effect.received + 4 * effect.excess + 200) / less;
+      if (score < best) best = score, best_ = swap_;
+    }
+  }
+  if (best == HUGE_VAL) return false;
+  apply(best_);
+  return true;
+}
+
+void Polish::level_traffic(const Rule& rule) {
+  stuck_.assign(static_cast<std::size_t>(deal_.problem().ranks()), 0);
+  stuck_count_ = 0;
+  for (int move = 0; move < rule.moves && level_traffic_once(rule);) ++move;
+}
+
+bool Polish::level_traffic_once(const Rule& rule) {
+  const RowTraffic& traffic = deal_.traffic();
+  std::int32_t busy = -1;
+  for (std::int32_t rank = 0; rank < deal_.problem().ranks(); ++rank)
+    if (!stuck_[static_cast<std::size_t>(rank)] && (busy < 0 || traffic.most(rank) > traffic.most(busy))) busy = rank;
+  if (busy < 0 || traffic.most(busy) <= rule.free_rows) return false;
+  find_partners(busy, rule.partners, [&](std::int32_t rank) { return traffic.most(rank); });
+  const Pieces& own = pieces_of(busy);
+  const double now = traffic.most(busy);
+
+  double best = 0;
+  for (const std::int32_t partner : partners_) {
+    const Pieces& light = pieces_of(partner);
+    for (const Piece& piece : own) {
+      if (deal_.pieces(piece.component).size() < 2) continue;
+      for (const bool dense : {true, false}) {
+        for (std::int64_t rows = piece.rows.size(), tries = 0; rows >= 16 && tries < 3; rows /= 4, ++tries) {
+          const Range given = end_of(piece, rows, dense);
+          const double freed = pairs(piece, given) - lightest(light, rows);
+          if (freed == -HUGE_VAL || deal_.work(partner) + freed > rule.most_work ||
+              deal_.work(busy) - freed > rule.most_work)
+            continue;
+          make_swap(piece.component, given, busy, partner, light);
+          const Deal::Effect effect = deal_.effect(swap_, rule.free_rows);
+          if (effect.most >= now) continue;
+          const double score = -effect.excess - 0.05 * effect.received;
+          if (score > best) best = score, best_ = swap_;
+        }
+        if (piece.rows.size() < 32) break;
+      }
+    }
+  }
+  if (best > 0.01 * now) {
+    apply(best_);
+    return true;
+  }
+  // The next busiest may still be helped, but the slowest rank stays as slow.
+  stuck_[static_cast<std::size_t>(busy)] = 1;
+  return ++stuck_count_ < most_stuck;
+}
+
+}  // namespace caesura::solver::impl

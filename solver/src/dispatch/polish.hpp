@@ -1,0 +1,71 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "deal.hpp"
+
+#include <vector>
+
+namespace caesura::solver::impl {
+
+/// Local search on a complete dealing: two ranks swap equal numbers of tokens. The overloaded rank gives rows of one piece and
+/// takes the lightest that the other has, so that tokens stay equal and whole short components, which cost nothing to move, do
+/// most of the work.
+class Polish {
+ public:
+  explicit Polish(Deal& deal) : deal_(deal), pieces_(static_cast<std::size_t>(deal.problem().ranks())) {}
+
+  struct Rule {
+    double most_work = 0;      ///< that a rank may have in the end
+    double free_rows = 0;      ///< that a rank may receive or send at no cost
+    double most_rows = 0;      ///< that no swap may make a rank receive or send
+    int moves = 0;             ///< at most
+    std::size_t partners = 4;  ///< tried in each move, of all ranks and again of those that share a component
+  };
+
+  /// Swaps until no rank has more than `most_work`, least growth of traffic first, above all where it exceeds `free_rows`.
+  void level_work(const Rule& rule);
+
+  /// Swaps until no rank receives or sends more than `free_rows`, while nobody's work exceeds `most_work`.
+  void level_traffic(const Rule& rule);
+
+ private:
+  struct Piece {
+    std::int32_t component;
+    Range rows;
+    double density;            ///< mean pairs of a row
+    std::int64_t rows_before;  ///< in the lighter pieces of its rank
+    double pairs_before;
+  };
+  using Pieces = std::vector<Piece>;
+
+  /// All pieces of a rank, lightest first. Kept until the rank swaps.
+  const Pieces& pieces_of(std::int32_t rank);
+  /// \p rows at the dense or at the sparse end of a piece.
+  Range end_of(const Piece& piece, std::int64_t rows, bool dense) const;
+  double pairs(const Piece& piece, Range rows) const {
+    return deal_.problem().pairs(deal_.component(piece.component), rows);
+  }
+  /// Pairs of the lightest \p rows; infinite if there are fewer.
+  double lightest(const Pieces& pieces, std::int64_t rows) const;
+  /// Fills `swap_`: \p giver gives \p rows of a component, and takes as many of the lightest of \p light.
+  void make_swap(std::int32_t component, Range rows, std::int32_t giver, std::int32_t taker, const Pieces& light);
+  void apply(const std::vector<Move>& moves);
+
+  bool level_work_once(const Rule& rule);
+  bool level_traffic_once(const Rule& rule);
+  /// Ranks that share a component with \p rank, cheapest by \p cost first, and the cheapest of all.
+  template <class Cost>
+  void find_partners(std::int32_t rank, std::size_t count, const Cost& cost);
+
+  Deal& deal_;
+  std::vector<Pieces> pieces_;  ///< by rank, empty: not known
+  std::vector<std::int32_t> partners_;
+  std::vector<Move> swap_;
+  std::vector<Move> best_;
+  std::vector<char> stuck_;
+  int stuck_count_ = 0;
+};
+
+}  // namespace caesura::solver::impl
