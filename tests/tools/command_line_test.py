@@ -10,7 +10,7 @@ from program import ProgramTest
 
 class CommandLine(ProgramTest):
     def test_help_has_an_example_everywhere(self):
-        for arguments in ([], ["run"], ["attend"], ["bench"], ["info"]):
+        for arguments in ([], ["run"], ["plan"], ["attend"], ["bench"], ["info"]):
             with self.subTest(arguments):
                 self.assertIn("\nExample: caesura ", self.succeed(*arguments, "--help"))
 
@@ -18,8 +18,8 @@ class CommandLine(ProgramTest):
         self.assertRegex(self.succeed("--version"), r"^\d+\.\d+\.\d+\n$")
 
     def test_a_subcommand_is_needed(self):
-        self.fail("subcommand: not given: must be run, attend, bench or info (caesura --help)")
-        self.fail("subcommand = plan: must be run, attend, bench or info (caesura --help)", "plan")
+        self.fail("subcommand: not given: must be run, plan, attend, bench or info (caesura --help)")
+        self.fail("subcommand = solve: must be run, plan, attend, bench or info (caesura --help)", "solve")
 
     def test_unknown_options(self):
         self.fail("The following argument was not expected: --exchange (caesura run --help)", "run", "--documents", "9", "--exchange")

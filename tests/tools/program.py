@@ -65,6 +65,6 @@ class ProgramTest(unittest.TestCase):
     def fail(self, text, *arguments, status=2):
         """One line on stderr, exactly this one; nothing on stdout."""
         done = self.run_program(*arguments)
-        self.assertEqual(done.stderr, f"caesura{' ' + arguments[0] if arguments and arguments[0] in ('run', 'attend', 'bench', 'info') else ''}: {text}\n", arguments)
+        self.assertEqual(done.stderr, f"caesura{' ' + arguments[0] if arguments and arguments[0] in ('run', 'plan', 'attend', 'bench', 'info') else ''}: {text}\n", arguments)
         self.assertEqual(done.returncode, status, arguments)
         self.assertEqual(done.stdout, "", arguments)

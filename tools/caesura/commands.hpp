@@ -14,6 +14,7 @@ using Command = std::function<int()>;
 
 /// Each adds one subcommand; \p chosen is set if the command line names it.
 void add_run(CLI::App& app, Command& chosen);
+void add_plan(CLI::App& app, Command& chosen);
 void add_attend(CLI::App& app, Command& chosen);
 void add_bench(CLI::App& app, Command& chosen);
 void add_info(CLI::App& app, Command& chosen);

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Caesura authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include "calibrate.hpp"
 #include "commands.hpp"
 #include "kernel_support.hpp"
 #include "machine.hpp"
@@ -8,6 +9,7 @@
 #include "options.hpp"
 #include "report.hpp"
 #include <caesura/error.hpp>
+#include <caesura/solver/cluster.hpp>
 
 #include <Kokkos_Core.hpp>
 
@@ -134,21 +136,44 @@ std::string print(const nlohmann::ordered_json& info) {
   return result;
 }
 
+int run_calibration(const std::string& path, ShapeArguments shape) {
+  require_writable("--calibrate", path);
+  shape.complete();
+  Progress progress;
+  const Calibration calibration = calibrate(shape, progress);
+  if (path != "-") std::cout << calibration_table(calibration);
+  write_text(path, solver::to_json(calibration.cluster));
+  return exit_fine;
+}
+
 }  // namespace
 
 void add_info(CLI::App& app, Command& chosen) {
-  const auto json = std::make_shared<std::string>();
+  struct InfoArguments {
+    std::string json;
+    std::string calibrate;
+    ShapeArguments shape;
+  };
+  const auto arguments = std::make_shared<InfoArguments>();
   CLI::App& command = *app.add_subcommand("info", "Version, build, machine, and what each kernel does");
   command.footer(
-      "Example: caesura info --json info.json\nExit status: 0 fine, 2 wrong usage, 3 a failure at run time.");
-  command.add_option("--json", *json, "Write it there as JSON; - (or no FILE) is stdout")
-      ->type_name("FILE")
-      ->expected(0, 1)
-      ->default_str("-");
-  CLI::Option* option = command.get_option("--json");
-  command.callback([json, option, &chosen] {
-    const std::string path = option->count() > 0 && json->empty() ? "-" : *json;
-    chosen = [path] {
+      "Example: caesura info --calibrate cluster.json --dtype half\n"
+      "Exit status: 0 fine, 2 wrong usage, 3 a failure at run time.");
+  CLI::Option* option =
+      command.add_option("--json", arguments->json, "Write it there as JSON; - (or no FILE) is stdout")
+          ->type_name("FILE")
+          ->expected(0, 1)
+          ->default_str("-");
+  command
+      .add_option("--calibrate", arguments->calibrate,
+                  "Measure the rates of this machine instead and store them there, for caesura plan --cluster")
+      ->type_name("FILE");
+  // What is calibrated.
+  add_shape_options(command, arguments->shape);
+  command.callback([arguments, option, &chosen] {
+    chosen = [arguments, option] {
+      if (!arguments->calibrate.empty()) return run_calibration(arguments->calibrate, arguments->shape);
+      const std::string path = option->count() > 0 && arguments->json.empty() ? "-" : arguments->json;
       require_writable("--json", path);
       const nlohmann::ordered_json info = collect();
       if (path != "-") std::cout << print(info);

@@ -49,8 +49,10 @@ int guarded(const Work& work) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Exact variable-length attention: packs documents, runs forward and backward, verifies and measures.",
-               "caesura");
+  CLI::App app(
+      "Exact variable-length attention: packs documents, runs forward and backward, verifies, measures, and plans for "
+      "many ranks.",
+      "caesura");
   app.footer(
       "Example: caesura run --documents 100,80,76 --heads-q 8 --heads-kv 2 --dim 64 --verify\nEach subcommand has a "
       "--help of its own.");
@@ -58,6 +60,7 @@ int main(int argc, char** argv) {
   app.get_formatter()->column_width(34);
   Command chosen;
   add_run(app, chosen);
+  add_plan(app, chosen);
   add_attend(app, chosen);
   add_bench(app, chosen);
   add_info(app, chosen);
@@ -69,7 +72,7 @@ int main(int argc, char** argv) {
   if (named) program += std::string(" ") + argv[1];
   const int parsed = guarded([&] {
     caesura::require(named || argc < 2 || argv[1][0] == '-', [&] {
-      return caesura::text("subcommand = ", argv[1], ": must be run, attend, bench or info (caesura --help)");
+      return caesura::text("subcommand = ", argv[1], ": must be run, plan, attend, bench or info (caesura --help)");
     });
     try {
       app.parse(argc, argv);
@@ -78,7 +81,7 @@ int main(int argc, char** argv) {
       return app.exit(success);
     }
     caesura::require(static_cast<bool>(chosen),
-                     [] { return "subcommand: not given: must be run, attend, bench or info (caesura --help)"; });
+                     [] { return "subcommand: not given: must be run, plan, attend, bench or info (caesura --help)"; });
     return exit_fine;
   });
   if (parsed != exit_fine || !chosen) return parsed;

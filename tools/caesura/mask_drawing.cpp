@@ -4,12 +4,11 @@
 #include "mask_drawing.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
-#include <span>
 #include <string>
-#include <vector>
+#include <tuple>
+#include <utility>
 
 namespace caesura::tools {
 
@@ -94,7 +93,7 @@ class Raster {
         rows_(std::clamp<std::int64_t>(std::int64_t(frame.height), 1, frame.total_q)),
         columns_(std::clamp<std::int64_t>(std::int64_t(frame.width), 1, frame.total_k)) {}
 
-  void add(const BandSlice& slice) {
+  void add(const BandSlice& slice, std::string_view color) {
     for (std::int64_t row = slice.q_begin * rows_ / frame_.total_q; row < rows_ && begin_q(row) < slice.q_end; ++row) {
       for (std::int64_t column = slice.k_begin * columns_ / frame_.total_k;
            column < columns_ && begin_k(column) < slice.k_end; ++column) {
@@ -102,37 +101,39 @@ class Raster {
         const Range k = {begin_k(column), begin_k(column + 1)};
         const std::int64_t pairs = slice.restricted(q, k).area();
         if (pairs > 0)
-          cells_[{row, column}] +=
+          cells_[{color, row, column}] +=
               static_cast<double>(pairs) / (static_cast<double>(q.size()) * static_cast<double>(k.size()));
       }
     }
   }
 
-  /// Cells side by side with the same opacity become one rectangle, all rectangles of one opacity one path.
+  /// Cells side by side with the same color and opacity become one rectangle, all rectangles of these one path.
   void draw(Svg& svg) const {
-    std::array<std::string, opacity_steps + 1> paths;
+    std::map<std::pair<std::string_view, int>, std::string> paths;
     for (auto cell = cells_.begin(); cell != cells_.end();) {
-      const auto [row, first] = cell->first;
+      const auto [color, row, first] = cell->first;
       const int step = step_of(cell->second);
       std::int64_t end = first;
-      for (; cell != cells_.end() && cell->first == std::pair(row, end) && step_of(cell->second) == step; ++cell) ++end;
+      for (; cell != cells_.end() && cell->first == Cell(color, row, end) && step_of(cell->second) == step; ++cell)
+        ++end;
       const double x0 = frame_.x(static_cast<double>(begin_k(first)));
       const double x1 = frame_.x(static_cast<double>(begin_k(end)));
       const double y0 = frame_.y(static_cast<double>(begin_q(row)));
       const double y1 = frame_.y(static_cast<double>(begin_q(row + 1)));
-      paths[static_cast<std::size_t>(step)] += "M" + coordinate(x0) + " " + coordinate(y0) + "H" + coordinate(x1) +
-                                               "V" + coordinate(y1) + "H" + coordinate(x0) + "Z";
+      paths[{color, step}] += "M" + coordinate(x0) + " " + coordinate(y0) + "H" + coordinate(x1) + "V" +
+                              coordinate(y1) + "H" + coordinate(x0) + "Z";
     }
-    for (int step = 1; step <= opacity_steps; ++step) {
-      const std::string& data = paths[static_cast<std::size_t>(step)];
-      if (data.empty()) continue;
+    for (const auto& [look, data] : paths) {
       // A faint cell still has to be seen.
-      const double opacity = 0.35 + 0.65 * step / opacity_steps;
-      svg.path(data, "fill=\"" + std::string(merged_color) + "\" opacity=\"" + coordinate(opacity) + "\"");
+      const double opacity = 0.35 + 0.65 * look.second / opacity_steps;
+      svg.path(data, "fill=\"" + std::string(look.first) + "\" opacity=\"" + coordinate(opacity) + "\"");
     }
   }
 
  private:
+  /// Color, row, column.
+  using Cell = std::tuple<std::string_view, std::int64_t, std::int64_t>;
+
   static int step_of(double share) {
     return std::clamp(static_cast<int>(std::ceil(share * opacity_steps)), 1, opacity_steps);
   }
@@ -142,7 +143,7 @@ class Raster {
   MaskFrame frame_;
   std::int64_t rows_;
   std::int64_t columns_;
-  std::map<std::pair<std::int64_t, std::int64_t>, double> cells_;
+  std::map<Cell, double> cells_;
 };
 
 /// The document that a slice belongs to; the slice itself where there are none.
@@ -162,13 +163,11 @@ std::string_view document_color(std::int64_t i) {
   return colors[static_cast<std::size_t>(i % 4)];
 }
 
-DrawnMask draw_mask(Svg& svg, const MaskInput& input, const MaskFrame& frame) {
-  const std::span<const BandSlice> slices = input.mask.slices();
-  const auto longer_side = [&](const BandSlice& slice) {
-    return std::max(static_cast<double>(slice.q().size()) * frame.pixels_per_query(),
-                    static_cast<double>(slice.k().size()) * frame.pixels_per_key());
+std::vector<bool> draw_slices(Svg& svg, std::span<const PaintedSlice> slices, const MaskFrame& frame) {
+  const auto longer_side = [&](const PaintedSlice& painted) {
+    return std::max(static_cast<double>(painted.slice.q().size()) * frame.pixels_per_query(),
+                    static_cast<double>(painted.slice.k().size()) * frame.pixels_per_key());
   };
-  DrawnMask result;
   double least = smallest_polygon;
   if (slices.size() > most_polygons) {
     std::vector<double> sides(slices.size());
@@ -176,7 +175,26 @@ DrawnMask draw_mask(Svg& svg, const MaskInput& input, const MaskFrame& frame) {
     std::nth_element(sides.begin(), sides.begin() + most_polygons, sides.end(), std::greater<>());
     least = std::max(least, sides[most_polygons]);
   }
+  Raster raster(frame);
+  std::map<std::string_view, std::string> paths;
+  std::vector<bool> drawn;
+  for (const PaintedSlice& painted : slices) {
+    drawn.push_back(longer_side(painted) > least);
+    if (drawn.back())
+      paths[painted.color] += path_of(painted.slice, frame);
+    else
+      raster.add(painted.slice, painted.color_if_merged);
+  }
+  raster.draw(svg);
+  // The thin stroke keeps bands visible that are narrower than a pixel.
+  for (const auto& [color, data] : paths) {
+    svg.path(data, "fill=\"" + std::string(color) + "\" stroke=\"" + std::string(color) + "\" stroke-width=\"0.4\"");
+  }
+  return drawn;
+}
 
+DrawnMask draw_mask(Svg& svg, const MaskInput& input, const MaskFrame& frame) {
+  DrawnMask result;
   // Where a document lies, as far as it has a visible extent: the part of it that the mask hides stays visible as an outline.
   for (const Document& document : input.documents) {
     const double width = static_cast<double>(document.k.size()) * frame.pixels_per_key();
@@ -187,25 +205,17 @@ DrawnMask draw_mask(Svg& svg, const MaskInput& input, const MaskFrame& frame) {
                   width, height, "#eef2f7", "stroke=\"#cbd5e1\" stroke-width=\"0.5\"");
   }
 
-  Raster raster(frame);
-  std::map<std::string_view, std::string> paths;
+  const std::span<const BandSlice> slices = input.mask.slices();
+  std::vector<PaintedSlice> painted;
+  painted.reserve(slices.size());
+  for (std::size_t i = 0; i < slices.size(); ++i)
+    painted.push_back({slices[i], document_color(owner_of(input, i)), merged_color});
+  const std::vector<bool> own_shape = draw_slices(svg, painted, frame);
+
   std::vector<bool> drawn(std::max<std::size_t>(input.documents.size(), slices.size()), false);
   std::vector<bool> merged(drawn.size(), false);
-  for (std::size_t i = 0; i < slices.size(); ++i) {
-    const std::int64_t owner = owner_of(input, i);
-    if (longer_side(slices[i]) > least) {
-      paths[document_color(owner)] += path_of(slices[i], frame);
-      drawn[static_cast<std::size_t>(owner)] = true;
-    } else {
-      raster.add(slices[i]);
-      merged[static_cast<std::size_t>(owner)] = true;
-    }
-  }
-  raster.draw(svg);
-  // The thin stroke keeps bands visible that are narrower than a pixel.
-  for (const auto& [color, data] : paths) {
-    svg.path(data, "fill=\"" + std::string(color) + "\" stroke=\"" + std::string(color) + "\" stroke-width=\"0.4\"");
-  }
+  for (std::size_t i = 0; i < slices.size(); ++i)
+    (own_shape[i] ? drawn : merged)[static_cast<std::size_t>(owner_of(input, i))] = true;
   for (std::size_t i = 0; i < drawn.size(); ++i) {
     if (drawn[i])
       ++result.one_by_one;

@@ -7,7 +7,9 @@
 #include "svg.hpp"
 
 #include <cstdint>
+#include <span>
 #include <string_view>
+#include <vector>
 
 namespace caesura::tools {
 
@@ -29,14 +31,25 @@ struct MaskFrame {
 std::string_view document_color(std::int64_t i);
 inline constexpr std::string_view merged_color = "#475569";
 
+/// A slice and how to paint it.
+struct PaintedSlice {
+  BandSlice slice;
+  std::string_view color;
+  std::string_view color_if_merged;
+};
+
+/// Draws each slice as the polygon it is: a rectangle cut by two diagonals. Slices below 1.5 pixels, and all but
+/// the largest if there are very many, are merged into pixels whose opacity is the share of visible pairs.
+/// Returns for each whether it has a shape of its own.
+std::vector<bool> draw_slices(Svg& svg, std::span<const PaintedSlice> slices, const MaskFrame& frame);
+
 struct DrawnMask {
   std::int64_t one_by_one = 0;  ///< documents (or slices) with a shape of their own
   std::int64_t merged = 0;      ///< those too small for that, drawn together
   std::int64_t outlined = 0;    ///< documents with an outline
 };
 
-/// Draws each slice as the polygon it is: a rectangle cut by two diagonals. Slices below 1.5 pixels, and all but
-/// the largest if there are very many, are merged into pixels whose opacity is the share of visible pairs.
+/// Draws the mask, its documents in different colors and outlined.
 DrawnMask draw_mask(Svg& svg, const MaskInput& input, const MaskFrame& frame);
 
 }  // namespace caesura::tools

@@ -69,6 +69,14 @@ std::string three_digits(double value) {
 }
 }  // namespace
 
+std::string short_text(double value) {
+  if (value < 999.5) return formatted("%.3g", value);
+  if (value < 999.5e3) return three_digits(value / 1e3) + "k";
+  if (value < 999.5e6) return three_digits(value / 1e6) + "M";
+  if (value < 999.5e9) return three_digits(value / 1e9) + "G";
+  return three_digits(value / 1e12) + "T";
+}
+
 std::string time_text(double seconds) {
   if (seconds >= 1) return three_digits(seconds) + " s";
   if (seconds >= 1e-3) return three_digits(seconds * 1e3) + " ms";

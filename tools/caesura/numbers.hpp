@@ -25,6 +25,8 @@ std::string quoted(std::string_view text);
 
 /// 1234567 -> "1,234,567".
 std::string grouped(std::int64_t value);
+/// 1234567 -> "1.23M"; three significant digits.
+std::string short_text(double value);
 /// 0.00123 s -> "1.23 ms"; three significant digits.
 std::string time_text(double seconds);
 /// 1536 -> "1.5 KiB".

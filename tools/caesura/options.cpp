@@ -188,16 +188,22 @@ void add_shape_options(CLI::App& app, ShapeArguments& shape) {
   constexpr const char* group = "Shape";
   constexpr IntegerRange heads = {1, 1 << 20};
   constexpr IntegerRange dim = {1, 512};
-  add_integer(app, "--heads-q", shape.heads_q, heads, "Query heads")->default_str("8")->group(group);
-  add_integer(app, "--heads-kv", shape.heads_kv, heads, "Key and value heads (default: as many as query heads)")
+  add_integer(app, "--heads-q", shape.heads_q, heads, "Query heads")
+      ->default_str(std::to_string(shape.heads_q))
       ->group(group);
-  add_integer(app, "--dim", shape.dim_qk, dim, "Head dimension of queries and keys")->default_str("64")->group(group);
+  add_integer(app, "--heads-kv", shape.heads_kv, heads,
+              text("Key and value heads (default: ",
+                   shape.heads_kv > 0 ? std::to_string(shape.heads_kv) : "as many as query heads", ")"))
+      ->group(group);
+  add_integer(app, "--dim", shape.dim_qk, dim, "Head dimension of queries and keys")
+      ->default_str(std::to_string(shape.dim_qk))
+      ->group(group);
   add_integer(app, "--dim-v", shape.dim_v, dim, "Head dimension of values (default: --dim)")->group(group);
   app.add_option_function<std::string>(
          "--dtype", [&shape](const std::string& value) { shape.type = parse_scalar_type("--dtype", value); },
          "Type of the tensors: " + one_of(scalar_names))
       ->type_name("TYPE")
-      ->default_str("float")
+      ->default_str(std::string(name_of(shape.type)))
       ->group(group);
 }
 

@@ -3,13 +3,13 @@
 
 #include "picture.hpp"
 
+#include "axes.hpp"
 #include "length_histogram.hpp"
 #include "mask_drawing.hpp"
 #include "numbers.hpp"
 #include <caesura/error.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 
 namespace caesura::tools {
@@ -19,54 +19,6 @@ namespace {
 constexpr double mask_side = 600;
 constexpr double left = 92;
 constexpr double top = 124;
-constexpr std::string_view dark = "#111827";
-constexpr std::string_view gray = "#6b7280";
-
-/// 1, 2 or 5 times a power of ten, for about \p count ticks.
-std::int64_t tick_step(std::int64_t total, int count) {
-  const double raw = std::max(1.0, static_cast<double>(total) / count);
-  const double power = std::pow(10, std::floor(std::log10(raw)));
-  for (const double factor : {1.0, 2.0, 5.0, 10.0}) {
-    if (factor * power >= raw) return static_cast<std::int64_t>(factor * power);
-  }
-  return total;
-}
-
-/// 25000000 -> "25M", 1500 -> "1,500", 20000 -> "20k".
-std::string tick_text(std::int64_t value) {
-  if (value >= 1'000'000 && value % 100'000 == 0) return coordinate(static_cast<double>(value) / 1e6) + "M";
-  if (value >= 10'000 && value % 100 == 0) return coordinate(static_cast<double>(value) / 1e3) + "k";
-  return grouped(value);
-}
-
-/// The longer side gets all of the room; a very short one is not drawn to scale, lest it vanish.
-MaskFrame frame_of(const Mask& mask) {
-  const auto q = static_cast<double>(std::max<std::int64_t>(mask.total_q(), 1));
-  const auto k = static_cast<double>(std::max<std::int64_t>(mask.total_k(), 1));
-  return {.corner = {left, top},
-          .width = std::max(mask_side * std::min(1.0, k / q), mask_side / 5),
-          .height = std::max(mask_side * std::min(1.0, q / k), mask_side / 5),
-          .total_q = std::max<std::int64_t>(mask.total_q(), 1),
-          .total_k = std::max<std::int64_t>(mask.total_k(), 1)};
-}
-
-void draw_axes(Svg& svg, const MaskFrame& frame) {
-  const int columns = std::max(2, static_cast<int>(frame.width / 85));
-  for (std::int64_t key = 0, step = tick_step(frame.total_k, columns); key <= frame.total_k; key += step) {
-    const double x = frame.x(static_cast<double>(key));
-    svg.line({x, top - 5}, {x, top}, gray);
-    svg.text({x, top - 9}, tick_text(key), {.size = 11, .anchor = Anchor::middle, .fill = gray});
-  }
-  const int rows = std::max(2, static_cast<int>(frame.height / 85));
-  for (std::int64_t query = 0, step = tick_step(frame.total_q, rows); query <= frame.total_q; query += step) {
-    const double y = frame.y(static_cast<double>(query));
-    svg.line({left - 5, y}, {left, y}, gray);
-    svg.text({left - 9, y + 4}, tick_text(query), {.size = 11, .anchor = Anchor::end, .fill = gray});
-  }
-  svg.text({left + frame.width / 2, top - 28}, "keys (token) \u2192", {.anchor = Anchor::middle, .fill = dark});
-  svg.text({left - 66, top + frame.height / 2}, "\u2190 queries (token)",
-           {.anchor = Anchor::middle, .fill = dark, .rotate = -90});
-}
 
 /// The first \p tokens queries and keys as a mask of their own.
 MaskInput head_of(const MaskInput& input, std::int64_t tokens) {
@@ -159,7 +111,7 @@ void draw_legend(Svg& svg, const MaskInput& input, const DrawnMask& drawn, doubl
 }  // namespace
 
 std::string mask_picture(const MaskInput& input) {
-  const MaskFrame frame = frame_of(input.mask);
+  const MaskFrame frame = frame_of(input.mask, {left, top}, mask_side);
   const bool has_documents = !input.documents.empty();
   const double bottom = top + frame.height;
   const double panel = left + std::max(frame.width, 420.0) + 56;

@@ -67,6 +67,14 @@ void Svg::text(Point at, std::string_view content, const TextStyle& style) {
   out_ << '>' << escaped(content) << "</text>\n";
 }
 
+void Svg::hatch(std::string_view id, std::string_view background, std::string_view lines) {
+  out_ << "<defs><pattern id=\"" << id
+       << "\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><rect "
+          "width=\"6\" "
+          "height=\"6\" fill=\""
+       << background << "\"/><rect width=\"2\" height=\"6\" fill=\"" << lines << "\"/></pattern></defs>\n";
+}
+
 void Svg::open_group(std::string_view attributes) { out_ << "<g " << attributes << ">\n"; }
 void Svg::close_group() { out_ << "</g>\n"; }
 

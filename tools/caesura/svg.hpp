@@ -33,6 +33,8 @@ class Svg {
   void rectangle(Point corner, double width, double height, std::string_view fill, std::string_view extra = "");
   void line(Point from, Point to, std::string_view stroke, double width = 1);
   void text(Point at, std::string_view content, const TextStyle& style = {});
+  /// Makes `url(#id)` a fill of slanted lines.
+  void hatch(std::string_view id, std::string_view background, std::string_view lines);
   void open_group(std::string_view attributes);
   void close_group();
   /// One `<path>` with attributes; \p data as in SVG's `d`.
