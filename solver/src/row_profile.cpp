@@ -16,18 +16,17 @@ struct Event {
   std::int64_t bend;
 };
 
-/// min(row + offset, cap) over [begin, end), with \p sign.
-void add_clamped_line(std::vector<Event>& events, Range rows, std::int64_t offset, std::int64_t cap,
-                      std::int64_t sign) {
+/// min(row + offset, cap) over \p rows.
+void add_clamped_line(std::vector<Event>& events, Range rows, std::int64_t offset, std::int64_t cap) {
   const std::int64_t knee = std::clamp(cap - offset, rows.begin, rows.end);
   if (knee > rows.begin) {
-    events.push_back({rows.begin, sign * (rows.begin + offset), sign});
+    events.push_back({rows.begin, rows.begin + offset, 1});
     // The line is taken away at its end, the cap comes.
-    events.push_back({knee, sign * -(knee + offset), -sign});
+    events.push_back({knee, -(knee + offset), -1});
   }
   if (knee < rows.end) {
-    events.push_back({knee, sign * cap, 0});
-    events.push_back({rows.end, sign * -cap, 0});
+    events.push_back({knee, cap, 0});
+    events.push_back({rows.end, -cap, 0});
   }
 }
 
@@ -36,9 +35,11 @@ void add_clamped_line(std::vector<Event>& events, Range rows, std::int64_t offse
 RowProfile::RowProfile(std::span<const BandSlice> slices, std::int64_t total_q) : total_q_(total_q) {
   std::vector<Event> events;
   events.reserve(slices.size() * 6);
+  const auto by_row = [](const Event& a, const Event& b) { return a.row < b.row; };
   for (const BandSlice& slice : slices) {
+    const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(events.size());
     // A tight slice: row q sees min(q + hi + 1, k_end) - max(q + lo, k_begin) keys, never none; max(x, y) = x + y - min(x, y).
-    add_clamped_line(events, slice.q(), slice.diagonal_hi + 1, slice.k_end, 1);
+    add_clamped_line(events, slice.q(), slice.diagonal_hi + 1, slice.k_end);
     const std::int64_t knee = std::clamp(slice.k_begin - slice.diagonal_lo, slice.q_begin, slice.q_end);
     if (knee > slice.q_begin) {
       events.push_back({slice.q_begin, -slice.k_begin, 0});
@@ -48,8 +49,9 @@ RowProfile::RowProfile(std::span<const BandSlice> slices, std::int64_t total_q) 
       events.push_back({knee, -(knee + slice.diagonal_lo), -1});
       events.push_back({slice.q_end, slice.q_end + slice.diagonal_lo, 1});
     }
+    // Documents follow one another: with each one's few events in order, all are.
+    std::sort(events.begin() + first, events.end(), by_row);
   }
-  const auto by_row = [](const Event& a, const Event& b) { return a.row < b.row; };
   if (!std::is_sorted(events.begin(), events.end(), by_row)) std::sort(events.begin(), events.end(), by_row);
 
   Piece current = {0, 0, 0, 0};

@@ -347,8 +347,8 @@ TEST(Dispatch, ExactIsTheBestOfAllAssignments) {
   }
 }
 
-/// `balanced` may cut anywhere, but holds the tolerance; `exact` deals whole chunks, and may leave a rank with more work where
-/// that saves traffic. So they are compared where a rank's work takes longer than its chunks' way.
+/// `balanced` may cut anywhere, but holds the tolerance; `exact` deals whole chunks, and may leave a rank with more
+/// work where that saves traffic. So they are compared where a rank's work takes longer than its chunks' way.
 TEST(Dispatch, BalancedIsWithinThreePercentOfExact) {
   double sum = 0, worst = 0;
   std::string worst_name;

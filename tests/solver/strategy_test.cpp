@@ -190,7 +190,7 @@ TEST(Strategy, BytesTimeAndMemoryFollowTheirDefinition) {
     received = std::max(received, expected.receive_rows[rank]);
   }
   constexpr std::int64_t key_bytes = 3 * (32 + 16) * 2, query_bytes = 6 * 32 * 2, output_bytes = 6 * (16 * 2 + 4);
-  const StrategyCost& cost = *candidate(forward, {context}).cost;
+  const StrategyCost cost = *candidate(forward, {context}).cost;
   EXPECT_EQ(cost.bytes, rows * key_bytes);
   EXPECT_DOUBLE_EQ(cost.seconds, expected.step_seconds);
   EXPECT_EQ(cost.memory, 1000 * (key_bytes + query_bytes + output_bytes) + received * key_bytes);
@@ -201,7 +201,7 @@ TEST(Strategy, BytesTimeAndMemoryFollowTheirDefinition) {
   // A backward brings the rows once more, takes float gradients home, and needs a gradient for each of q, k, v and out.
   StrategyOptions both = options;
   both.plan.passes = {.forward = 1, .backward = 1};
-  const StrategyCost& trained = *candidate(choose_strategy(mask, mesh, both), {context}).cost;
+  const StrategyCost trained = *candidate(choose_strategy(mask, mesh, both), {context}).cost;
   EXPECT_EQ(trained.bytes, rows * key_bytes * 4);
   EXPECT_EQ(trained.memory, 1000 * (2 * (key_bytes + query_bytes + output_bytes) - 6 * 4) + received * key_bytes * 3);
 }

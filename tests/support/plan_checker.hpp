@@ -12,7 +12,8 @@
 
 namespace caesura::testing {
 
-/// Judges plans by what the solver's headers promise. It reads their data alone: nothing here calls the solver's own logic.
+/// Judges plans by what the solver's headers promise. It reads their data alone: nothing here calls the solver's own
+/// logic.
 ///
 /// `exhaustive` keeps a flag a row and a number a pair, and goes by definitions: for masks up to about 2,000 x 2,000.
 /// `fast` sweeps intervals of rows and compares areas: for any size.
@@ -37,8 +38,8 @@ struct ExchangeParts {
 Violations placement_violations(const Mask& mask, const solver::Placement& placement, const solver::Cluster& cluster,
                                 const solver::Options& options);
 
-/// Hops and ranges are in order; whoever sends holds what it sends; whoever receives needs it and has not got it; every visible
-/// pair is computed exactly once; every partial output comes home once. `transposed()` is the same backwards.
+/// Hops and ranges are in order; whoever sends holds what it sends; whoever receives needs it and has not got it; every
+/// visible pair is computed exactly once; every partial output comes home once. `transposed()` is the same backwards.
 /// With \p slices, they must be exactly the pairs of that rank and step.
 Violations exchange_violations(const ExchangeParts& parts, Depth depth, const StepSlices& slices = {});
 

@@ -146,7 +146,7 @@ class Areas {
   std::vector<std::int64_t> last_row_;  ///< of the slices up to each
 };
 
-/// Row sets have been played without a doubled row: then a pair can only be lost, or both its key and its query have moved.
+/// Where no row came twice, a pair can only be lost, or both its key and its query have moved.
 inline void check_areas(const ExchangeParts& parts, const Replay<RowIntervals>& replay, const Areas& area, Log& log) {
   const std::span<const OwnedRange> query_owners = parts.placement.queries();
   std::vector<std::int64_t> lacking(static_cast<std::size_t>(parts.placement.ranks()), 0);

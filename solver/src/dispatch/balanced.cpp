@@ -34,7 +34,7 @@ void polish(Deal& deal) {
   Polish search(deal);
   Polish::Rule rule = {
       .most_work = deal.mean_work() * (1 + problem.tolerance()), .free_rows = hidden_rows, .most_rows = HUGE_VAL};
-  rule.moves = 6 * problem.ranks();
+  rule.moves = 3 * problem.ranks();
   search.level_work(rule);
   rule.moves = 2 * problem.ranks();
   search.level_traffic(rule);
@@ -42,23 +42,25 @@ void polish(Deal& deal) {
   rule.free_rows = 1.15 * most_received(deal);
   rule.moves = problem.ranks();
   search.level_traffic(rule);
-  // Moves do not count what tiles cost: measured anew, it is levelled to a little below what is allowed. Where compute is what
-  // limits the step, the tolerance is not used up at all.
-  for (int round = 0; round < 3; ++round) {
-    deal.measure_work();
-    rule.most_work = deal.mean_work() * (1 + problem.tolerance());
-    const double slowest_traffic = deal.most_rows() / rows_per_pair;
-    if (deal.most_work() <= std::max(slowest_traffic, 1.0001 * deal.mean_work()) && deal.most_work() <= rule.most_work)
-      break;
-    rule.most_work =
-        std::clamp(slowest_traffic, 1.0001 * deal.mean_work(), deal.mean_work() * (1 + 0.9 * problem.tolerance()));
-    rule.free_rows = rule.most_rows = std::max(deal.most_rows(), hidden_rows);
-    rule.moves = 4 * problem.ranks();
-    rule.partners = 1;
-    search.level_work(rule);
-    if (problem.pairs_are_work()) break;
-  }
+  // Where compute is what limits the step, the tolerance is not used up.
   deal.measure_work();
+  const double slowest_traffic = deal.most_rows() / rows_per_pair;
+  const auto a_little_less = [&] { return deal.mean_work() * (1 + 0.9 * problem.tolerance()); };
+  rule.most_work = std::clamp(slowest_traffic, 1.0001 * deal.mean_work(), a_little_less());
+  rule.free_rows = rule.most_rows = std::max(deal.most_rows(), hidden_rows);
+  rule.partners = 1;
+  rule.moves = 2 * problem.ranks();
+  search.level_work(rule);
+  // Moves do not count what tiles cost. Measured anew, the tolerance is held, in the end at any price.
+  for (int round = 0; round < 4; ++round) {
+    deal.measure_work();
+    if (deal.most_work() <= deal.mean_work() * (1 + problem.tolerance())) break;
+    rule.most_work = a_little_less();
+    if (round > 0) rule.most_rows = HUGE_VAL;
+    rule.partners = 4;
+    rule.moves = problem.ranks();
+    search.level_work(rule);
+  }
 }
 
 /// How many recipes are tried: what a few milliseconds allow.
@@ -66,9 +68,7 @@ std::vector<Recipe> recipes_for(const Problem& problem) {
   const Recipe all = {};
   const Recipe light = {.light = true};
   if (problem.ranks() > 96) return {light};
-  if (problem.ranks() > 40 && static_cast<std::int64_t>(problem.components().size()) > 32 * problem.ranks())
-    return {all};
-  if (problem.ranks() > 40) return {all, light};
+  if (problem.ranks() > 40) return {all};
   if (problem.ranks() > 16) return {all, light, {.headroom = 1, .light = true}};
   return {
       all, light, {.headroom = 0}, {.headroom = 1}, {.headroom = 0.25, .light = true}, {.headroom = 1, .light = true}};

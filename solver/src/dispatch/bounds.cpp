@@ -47,11 +47,10 @@ LowerBounds lower_bounds(const Mask& mask, const Cluster& cluster, const Options
     const std::int64_t last = component.dense_first ? component.rows.begin : component.rows.end - 1;
     if (component.count > 0) densest = std::max(densest, problem.pairs(component, {last, last + 1}));
     const double most_pairs = problem.mean_pairs() * (1 + options.tolerance);
-    const bool full = component.count == 1 && component.pairs == size * size;
     if (component.prefix) received += causal_rows(size, std::max(most_pairs, densest), tokens);
-    if (full && problem.together()) received += full_rows(size, component.pairs, std::max(most_pairs, densest), tokens);
+    if (component.full) received += full_rows(size, component.pairs, std::max(most_pairs, densest), tokens);
     // Whoever owns the last row needs all others.
-    if (component.prefix || (full && problem.together())) most_received = std::max(most_received, size - tokens);
+    if (component.prefix || component.full) most_received = std::max(most_received, size - tokens);
   }
   bounds.work = std::max(problem.mean_pairs(), densest);
   bounds.mean_receive_rows = received / problem.ranks();

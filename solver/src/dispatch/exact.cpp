@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t most_chunks = 24;
 constexpr std::int64_t most_chunks_by_default = 12;
-constexpr std::int64_t most_nodes = 5'000'000;
+constexpr std::int64_t most_nodes = 500'000;
 
 /// Branch and bound over the chunks, largest first. A rank's bound counts what it computes, and what it surely receives: of every chunk
 /// that another rank owns, the most rows that one of its own chunks needs.

@@ -71,7 +71,9 @@ GroupShape shape_group(const Ascending& component, bool prefix, std::int32_t ran
       shape.received =
           std::accumulate(shape.strips.begin(), shape.strips.end() - 1, 0.0) - static_cast<double>(component.size());
       const double own = static_cast<double>(shape.strips[0] - shape.strips[1] + shape.heads[1]);
-      const double limit = std::max(rule.send_limit, static_cast<double>(component.size()) - own);
+      // What the densest strip receives, or a little more where that hides.
+      const double most_received = static_cast<double>(component.size()) - own;
+      const double limit = std::clamp(rule.send_limit, most_received, 1.15 * most_received);
       // What does not fit is dealt again elsewhere, at the price of another cut.
       const double left = static_cast<double>(shape.strips.back() - head);
       double uneven = 0;

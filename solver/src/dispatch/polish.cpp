@@ -70,13 +70,10 @@ template <class Cost>
 void Polish::find_partners(std::int32_t rank, std::size_t count, const Cost& cost) {
   const auto cheaper = [&](std::int32_t a, std::int32_t b) { return cost(a) != cost(b) ? cost(a) < cost(b) : a < b; };
   const auto keep_best = [&](std::size_t first) {
-    std::sort(partners_.begin() + static_cast<std::ptrdiff_t>(first), partners_.end());
-    partners_.erase(std::unique(partners_.begin() + static_cast<std::ptrdiff_t>(first), partners_.end()),
-                    partners_.end());
-    const std::size_t kept = std::min(count, partners_.size() - first);
-    std::partial_sort(partners_.begin() + static_cast<std::ptrdiff_t>(first),
-                      partners_.begin() + static_cast<std::ptrdiff_t>(first + kept), partners_.end(), cheaper);
-    partners_.resize(first + kept);
+    const auto begin = partners_.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto kept = begin + static_cast<std::ptrdiff_t>(std::min(count, partners_.size() - first));
+    std::partial_sort(begin, kept, partners_.end(), cheaper);
+    partners_.erase(kept, partners_.end());
   };
   partners_.clear();
   for (std::int32_t other = 0; other < deal_.problem().ranks(); ++other)
@@ -87,6 +84,9 @@ void Polish::find_partners(std::int32_t rank, std::size_t count, const Cost& cos
     for (const OwnedRange& piece : deal_.pieces(c))
       if (piece.rank != rank) partners_.push_back(piece.rank);
   }
+  const auto sharing = partners_.begin() + static_cast<std::ptrdiff_t>(found);
+  std::sort(sharing, partners_.end());
+  partners_.erase(std::unique(sharing, partners_.end()), partners_.end());
   keep_best(found);
 }
 

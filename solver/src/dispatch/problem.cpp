@@ -20,6 +20,11 @@ bool is_prefix(const BandSlice& slice) {
   return slice.q() == slice.k() && slice.diagonal_hi == 0 && slice.diagonal_lo <= slice.k_begin - slice.q_end + 1;
 }
 
+bool is_full(const BandSlice& slice) {
+  return slice.q() == slice.k() && slice.diagonal_hi >= slice.k_end - 1 - slice.q_begin &&
+         slice.diagonal_lo <= slice.k_begin - slice.q_end + 1;
+}
+
 }  // namespace
 
 Problem::Problem(std::span<const WeightedMask> masks, const Cluster& cluster, const Options& options)
@@ -70,7 +75,8 @@ Problem::Problem(std::span<const WeightedMask> masks, const Cluster& cluster, co
     components_.push_back({.rows = rows,
                            .first = static_cast<std::int32_t>(first),
                            .count = static_cast<std::int32_t>(i - first),
-                           .prefix = together_ && i - first == 1 && is_prefix(slices_[first].slice)});
+                           .prefix = together_ && i - first == 1 && is_prefix(slices_[first].slice),
+                           .full = together_ && i - first == 1 && is_full(slices_[first].slice)});
   }
   add_padding({end, total_});
 

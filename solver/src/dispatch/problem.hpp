@@ -31,6 +31,7 @@ struct Component {
   std::int32_t piece = 0;  ///< of `Problem::curve`, the first that touches the rows
   std::int32_t pieces = 0;
   bool prefix = false;       ///< row i sees exactly the component's keys 0 to i: a plain causal document
+  bool full = false;         ///< every row sees every key of the component
   bool dense_first = false;  ///< rows see fewer keys from row to row, not more
 };
 

@@ -8,7 +8,8 @@ namespace caesura::solver::impl {
 void TrafficCounter::add(const Component& component, std::span<const OwnedRange> pieces, double sign,
                          RowTraffic& traffic) {
   if (component.count == 0 || (problem_.together() && pieces.size() < 2)) return;
-  component.prefix ? add_prefix(component, pieces, sign, traffic) : add_general(component, pieces, sign, traffic);
+  if (component.prefix) return add_prefix(component, pieces, sign, traffic);
+  component.full ? add_full(component, pieces, sign, traffic) : add_general(component, pieces, sign, traffic);
 }
 
 /// A rank needs all rows up to the last one it owns, so each row goes to every rank whose last row lies behind it.
@@ -32,6 +33,28 @@ void TrafficCounter::add_prefix(const Component& component, std::span<const Owne
     const double rows = weight * static_cast<double>(piece.rows.size());
     traffic.received[static_cast<std::size_t>(piece.rank)] -= rows;
     traffic.sent[static_cast<std::size_t>(piece.rank)] += rows * static_cast<double>(behind - 1);
+  }
+}
+
+/// Every rank needs all rows.
+void TrafficCounter::add_full(const Component& component, std::span<const OwnedRange> pieces, double sign,
+                              RowTraffic& traffic) {
+  const double weight = sign * problem_.slices(component)[0].weight;
+  const double size = weight * static_cast<double>(component.rows.size());
+  double ranks = 0;
+  ++call_;
+  for (const OwnedRange& piece : pieces) {
+    std::int64_t& seen = seen_[static_cast<std::size_t>(piece.rank)];
+    if (seen != call_) {
+      traffic.received[static_cast<std::size_t>(piece.rank)] += size;
+      ++ranks;
+    }
+    seen = call_;
+  }
+  for (const OwnedRange& piece : pieces) {
+    const double rows = weight * static_cast<double>(piece.rows.size());
+    traffic.received[static_cast<std::size_t>(piece.rank)] -= rows;
+    traffic.sent[static_cast<std::size_t>(piece.rank)] += rows * (ranks - 1);
   }
 }
 

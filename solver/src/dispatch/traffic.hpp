@@ -37,6 +37,7 @@ class TrafficCounter {
 
  private:
   void add_prefix(const Component& component, std::span<const OwnedRange> pieces, double sign, RowTraffic& traffic);
+  void add_full(const Component& component, std::span<const OwnedRange> pieces, double sign, RowTraffic& traffic);
   void add_general(const Component& component, std::span<const OwnedRange> pieces, double sign, RowTraffic& traffic);
   /// Of one rank with the pieces `order_[first, last)`: rows it needs and does not own; notes their borders.
   double count_needs(std::span<const WeightedSlice> slices, std::span<const OwnedRange> pieces, std::size_t first,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <compare>
 #include <tuple>
 
 namespace caesura::solver::impl {
@@ -63,7 +64,7 @@ class Gate {
       if (a.members != b.members) return a.members < b.members;
       const auto order = std::lexicographical_compare_three_way(set_of(a).begin(), set_of(a).end(), set_of(b).begin(),
                                                                 set_of(b).end());
-      return order != 0 ? order < 0 : a.rows.begin < b.rows.begin;
+      return std::is_eq(order) ? a.rows.begin < b.rows.begin : std::is_lt(order);
     });
     for (std::size_t begin = 0, end = 0; begin < segments_.size(); begin = end) {
       while (end < segments_.size() && std::ranges::equal(set_of(segments_[end]), set_of(segments_[begin]))) ++end;

@@ -22,7 +22,7 @@ struct WeightedMask {
 /// Deals the rows of \p mask to the ranks of \p cluster by `options.dispatch`.
 ///
 /// Self attention if the mask has as many keys as queries, then keys live with their queries. Otherwise query rows are dealt, and
-/// each key goes to a rank that needs it, in equal shares.
+/// keys in equal shares, each to a rank that needs it as long as one of those has room.
 /// \throws Error for an invalid cluster or option, a mask without visible pair, a case too large for `exact`.
 Placement dispatch(const Mask& mask, const Cluster& cluster, const Options& options = {});
 

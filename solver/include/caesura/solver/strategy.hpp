@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +33,8 @@ struct Mesh {
   friend bool operator==(const Mesh&, const Mesh&) = default;
 };
 
-/// What the ranks along a mesh axis do with attention on `q, k, v, out (batch, seq, heads, dim)`, `lse (batch, seq, heads)` and
-/// `cu_seqlens (batch, max_docs + 1)`.
+/// What the ranks along a mesh axis do with attention on `q, k, v, out (batch, seq, heads, dim)`,
+/// `lse (batch, seq, heads)` and `cu_seqlens (batch, max_docs + 1)`.
 enum class Sharding : std::uint8_t {
   batch,     ///< each has its part of the batch's rows, of `cu_seqlens` too
   heads,     ///< each has its part of the heads of q and of k, v: both counts must divide; `cu_seqlens` is replicated
@@ -80,16 +79,18 @@ struct Strategy {
 
 /// Chooses what each axis of \p mesh does, among all assignments.
 ///
-/// Of those that divide and fit into memory: whoever repeats work must be the fastest of all that repeat less; then
-/// the fewest bytes count, then the least time. Where all that is equal, different shardings on different axes come before one
-/// sharding on several, and batch before heads before context, from the first axis on. An axis of size 1 replicates.
+/// Of those that divide and fit into memory: whoever repeats work is out if something that repeats less is faster; then
+/// the fewest bytes count, then the least time. Where all that is equal, different shardings on different axes come
+/// before one sharding on several, and batch before heads before context, from the first axis on. An axis of size 1
+/// replicates.
 ///
 ///     Mesh mesh = {{{"dp", 32}, {"tp", 8}}};
 ///     Strategy strategy = choose_strategy(mask, mesh, {.batch = 64});
 ///     strategy.chosen().shardings;  // batch, heads
 ///
-/// \throws Error for an invalid mesh or option, a mask without visible pair, a batch that does not divide its tokens; of kind
-///         `resources`, with the least that a candidate needs, where none fits. O(4^axes) dispatches at most, equal ones once.
+/// \throws Error for an invalid mesh or option, a mask without visible pair, a batch that does not divide its tokens;
+///         of kind `resources`, with the least that a candidate needs, where none fits.
+/// At most 4^axes dispatches; assignments that come to the same one share it.
 Strategy choose_strategy(const Mask& mask, const Mesh& mesh, const StrategyOptions& options = {});
 
 /// The candidates as a text, one a line under a heading.
