@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The Caesura authors
 # SPDX-License-Identifier: Apache-2.0
 
-# The installed package: find_package(caesura COMPONENTS core).
+# The installed package: find_package(caesura COMPONENTS core solver). caesura::caesura is all of it; caesura::solver alone
+# plans without kernels.
 include(CMakePackageConfigHelpers)
 
 set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/caesura")

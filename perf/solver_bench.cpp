@@ -9,7 +9,6 @@
 #include <benchmark/benchmark.h>
 
 #include <map>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,13 +41,15 @@ struct Problem {
 };
 
 const Problem& problem(const std::string& data_set, int ranks) {
-  static std::map<std::pair<std::string, int>, std::unique_ptr<Problem>> problems;
-  std::unique_ptr<Problem>& found = problems[{data_set, ranks}];
-  if (!found) {
+  static std::map<std::pair<std::string, int>, Problem> problems;
+  const std::pair key(data_set, ranks);
+  auto found = problems.find(key);
+  if (found == problems.end()) {
     const Mask mask = mask_of(data_set, tokens_per_rank * ranks);
-    found = std::make_unique<Problem>(mask, cluster_of(ranks), solver::solve(mask, cluster_of(ranks)));
+    const solver::Cluster cluster = cluster_of(ranks);
+    found = problems.emplace(key, Problem{mask, cluster, solver::solve(mask, cluster)}).first;
   }
-  return *found;
+  return found->second;
 }
 
 void count(benchmark::State& state, const Problem& problem) {
