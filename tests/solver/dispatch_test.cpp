@@ -189,6 +189,18 @@ TEST(Dispatch, ExactRefusesWhatIsTooLarge) {
   testing::expect_error(ErrorKind::resources,
                         {"dispatch: exact: ", " chunks of about 16 rows on 64 ranks: must be at most "},
                         [] { dispatch(causal({100'000}), {.ranks = 64}, {.dispatch = Dispatch::exact, .chunk = 16}); });
+  testing::expect_error(ErrorKind::resources,
+                        {"dispatch: exact: 64 chunks, one for each of 64 ranks: must be at most 24"},
+                        [] { dispatch(causal({100'000}), {.ranks = 64}, {.dispatch = Dispatch::exact}); });
+}
+
+TEST(Dispatch, BalancedTakesNoTolerance) {
+  const Mask mask = causal({9000, 500, 3000, 77, 1, 2000, 640, 1300});
+  const Cluster cluster = {.ranks = 4};
+  const Options options = {.tolerance = 0};
+  const Placement placement = dispatch(mask, cluster, options);
+  EXPECT_TRUE(testing::placement_violations(mask, placement, cluster, options).empty());
+  EXPECT_LE(cost_of(mask, placement, cluster, options).max_over_mean_work, 1.02);
 }
 
 TEST(Dispatch, AListOfMasksSaysWhatIsWrongWithIt) {

@@ -12,8 +12,8 @@ namespace caesura::solver::impl {
 
 namespace {
 
-/// What the best dealing so far is compared by, in seconds.
-double cost_of(const Deal& deal) {
+/// What dealings are compared by.
+double seconds_of(const Deal& deal) {
   const Problem& problem = deal.problem();
   const double excess = std::max(0.0, deal.most_work() / deal.mean_work() - 1 - problem.tolerance());
   // Traffic that hides is not free: other things want the links too.
@@ -37,7 +37,9 @@ void polish(Deal& deal) {
   rule.moves = 3 * problem.ranks();
   search.level_work(rule);
   rule.moves = 2 * problem.ranks();
+  rule.partners = 8;
   search.level_traffic(rule);
+  rule.partners = 4;
   // Nobody sends much more than somebody receives, even where it hides.
   rule.free_rows = 1.15 * most_received(deal);
   rule.moves = problem.ranks();
@@ -46,7 +48,7 @@ void polish(Deal& deal) {
   deal.measure_work();
   const double slowest_traffic = deal.most_rows() / rows_per_pair;
   const auto a_little_less = [&] { return deal.mean_work() * (1 + 0.9 * problem.tolerance()); };
-  rule.most_work = std::clamp(slowest_traffic, 1.0001 * deal.mean_work(), a_little_less());
+  rule.most_work = std::min(a_little_less(), std::max(slowest_traffic, 1.0001 * deal.mean_work()));
   rule.free_rows = rule.most_rows = std::max(deal.most_rows(), hidden_rows);
   rule.partners = 1;
   rule.moves = 2 * problem.ranks();
@@ -83,7 +85,7 @@ std::vector<OwnedRange> deal_balanced(const Problem& problem) {
   std::optional<Deal> best;
   double least = 0;
   const auto offer = [&](Deal deal) {
-    const double cost = cost_of(deal);
+    const double cost = seconds_of(deal);
     if (!best || cost < least) least = cost, best.emplace(std::move(deal));
   };
   for (const Recipe& recipe : recipes_for(problem)) {

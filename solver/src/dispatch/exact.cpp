@@ -158,8 +158,10 @@ std::vector<OwnedRange> deal_exact(const Problem& problem, std::int64_t size) {
   require(
       count <= most,
       [&] {
-        return text("dispatch: exact: ", count, " chunks of about ", size, " rows on ", ranks,
-                    " ranks: must be at most ", most, " (chunk gives their rows)");
+        return a_rank == 1 ? text("dispatch: exact: ", count, " chunks, one for each of ", ranks,
+                                  " ranks: must be at most ", most)
+                           : text("dispatch: exact: ", count, " chunks of about ", size, " rows on ", ranks,
+                                  " ranks: must be at most ", most, " (chunk gives their rows)");
       },
       ErrorKind::resources);
   std::vector<std::int64_t> borders;
