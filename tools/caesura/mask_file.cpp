@@ -126,4 +126,14 @@ MaskInput read_mask_file(const std::filesystem::path& file) {
   }
 }
 
+MaskInput mask_of(const LengthArguments& lengths, const MaskArguments& mask, const std::string& mask_file) {
+  if (mask_file.empty())
+    return mask_of_documents(Documents::from_lengths(lengths.lengths()), mask.rule, lengths.source());
+  const std::string beside = lengths.given().empty() ? mask.given : lengths.given();
+  require(beside.empty(), [&] {
+    return text("--mask-file = ", mask_file, ": must not stand beside ", beside, ": the file says all of the mask");
+  });
+  return read_mask_file(mask_file);
+}
+
 }  // namespace caesura::tools

@@ -3,9 +3,12 @@
 
 #pragma once
 
+#include "lengths.hpp"
 #include "mask_input.hpp"
+#include "options.hpp"
 
 #include <filesystem>
+#include <string>
 
 namespace caesura::tools {
 
@@ -17,5 +20,9 @@ namespace caesura::tools {
 ///
 /// \throws Error with the file, the path inside it, the value and the rule.
 MaskInput read_mask_file(const std::filesystem::path& file);
+
+/// The mask that a command line asks for: of document lengths, or of \p mask_file unless that is empty.
+/// \throws Error where options of the one stand beside the other.
+MaskInput mask_of(const LengthArguments& lengths, const MaskArguments& mask, const std::string& mask_file);
 
 }  // namespace caesura::tools

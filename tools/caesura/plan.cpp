@@ -53,19 +53,6 @@ std::string read_text(const std::string& option, const std::string& path) {
   return content;
 }
 
-MaskInput mask_of(const PlanArguments& arguments) {
-  if (arguments.mask_file.empty()) {
-    return mask_of_documents(Documents::from_lengths(arguments.lengths.lengths()), arguments.mask.rule,
-                             arguments.lengths.source());
-  }
-  const std::string beside = arguments.lengths.given().empty() ? arguments.mask.given : arguments.lengths.given();
-  require(beside.empty(), [&] {
-    return text("--mask-file = ", arguments.mask_file, ": must not stand beside ", beside,
-                ": the file says all of the mask");
-  });
-  return read_mask_file(arguments.mask_file);
-}
-
 /// The file's cluster (or the default), with what the command line says of ranks and nodes.
 solver::Cluster cluster_of(const PlanArguments& arguments) {
   solver::Cluster cluster;
@@ -137,7 +124,7 @@ int plan(PlanArguments arguments) {
                              .dim_v = static_cast<std::int32_t>(arguments.shape.dim_v),
                              .scalar_bytes = static_cast<std::int32_t>(bytes_of(arguments.shape.type))};
   const solver::Cluster cluster = cluster_of(arguments);
-  const MaskInput input = mask_of(arguments);
+  const MaskInput input = mask_of(arguments.lengths, arguments.mask, arguments.mask_file);
   std::vector<PlanFacts> plans;
   if (arguments.compare) {
     // The one that is pictured comes last.

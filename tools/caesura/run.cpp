@@ -34,19 +34,6 @@ struct RunArguments {
   std::string picture;
 };
 
-MaskInput mask_of(const RunArguments& arguments) {
-  if (arguments.mask_file.empty()) {
-    return mask_of_documents(Documents::from_lengths(arguments.lengths.lengths()), arguments.mask.rule,
-                             arguments.lengths.source());
-  }
-  const std::string beside = arguments.lengths.given().empty() ? arguments.mask.given : arguments.lengths.given();
-  require(beside.empty(), [&] {
-    return text("--mask-file = ", arguments.mask_file, ": must not stand beside ", beside,
-                ": the file says all of the mask");
-  });
-  return read_mask_file(arguments.mask_file);
-}
-
 void report_failed_verification(const Measurement& measurement) {
   for (const TensorError& error : measurement.errors) {
     if (error.ok()) continue;
@@ -62,7 +49,7 @@ int run(RunArguments arguments) {
   require_writable("--json", arguments.json);
   require_writable("--picture", arguments.picture);
   arguments.shape.complete();
-  const MaskInput input = mask_of(arguments);
+  const MaskInput input = mask_of(arguments.lengths, arguments.mask, arguments.mask_file);
   require(input.mask.total_q() > 0 && input.mask.total_k() > 0, [&] {
     return text(input.source, ": ", input.mask.total_q(), " queries, ", input.mask.total_k(),
                 " keys: must have at least one of each");

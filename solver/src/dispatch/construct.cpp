@@ -88,8 +88,7 @@ class Construction {
       for (std::size_t i = longs; i < order.size(); ++i) {
         const std::int64_t taken = std::min(depth, deal_.component(order[i]).rows.size());
         rows += static_cast<double>(taken);
-        const Component& component = deal_.component(order[i]);
-        pairs += taken == component.rows.size() ? component.pairs : ascending(order[i]).pairs(0, taken);
+        pairs += ascending(order[i]).pairs(0, taken);
       }
       price_ = rows > 0 ? pairs / rows : 0;
       double wanted = 0;

@@ -67,7 +67,6 @@ void Deal::measure_work() {
 void Deal::count_traffic() {
   traffic_ = RowTraffic(problem_->ranks());
   for (std::size_t c = 0; c < pieces_.size(); ++c) counter_.add(problem_->components()[c], pieces_[c], 1, traffic_);
-  received_ = std::accumulate(traffic_.received.begin(), traffic_.received.end(), 0.0);
 }
 
 void Deal::reassign(std::vector<OwnedRange>& pieces, const Move& move) const {
@@ -173,8 +172,9 @@ void Deal::apply(std::span<const Move> moves) {
       if (!owns && found != own.end()) own.erase(found);
     }
   }
-  received_ = std::accumulate(traffic_.received.begin(), traffic_.received.end(), 0.0);
 }
+
+double Deal::received() const { return std::accumulate(traffic_.received.begin(), traffic_.received.end(), 0.0); }
 
 double Deal::most_rows() const {
   double most = 0;

@@ -52,7 +52,8 @@ class Deal {
   /// Counts what everybody sends and receives; moves keep it up to date from then on.
   void count_traffic();
   const RowTraffic& traffic() const { return traffic_; }
-  double received() const { return received_; }
+  /// Rows, by all ranks together.
+  double received() const;
   /// Received or sent by one rank.
   double most_rows() const;
 
@@ -85,7 +86,6 @@ class Deal {
   std::vector<double> extra_;
   double mean_work_;
   RowTraffic traffic_;
-  double received_ = 0;
   TrafficCounter counter_;
 
   struct Changed {
