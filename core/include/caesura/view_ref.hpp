@@ -3,34 +3,20 @@
 
 #pragma once
 
-#include <caesura/scalar.hpp>
+#include <caesura/element_type.hpp>
 
 #include <Kokkos_Core.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <type_traits>
 
 namespace caesura {
 
-/// The element types that arguments may have.
-enum class ElementType : std::uint8_t { float64, float32, float16, bfloat16, int32, int64, byte };
-
 namespace impl {
-template <class Value>
-consteval ElementType element_type() {
-  if constexpr (AttentionScalar<Value>) {
-    return static_cast<ElementType>(scalar_type_v<Value>);
-  } else if constexpr (std::is_same_v<Value, std::int32_t>) {
-    return ElementType::int32;
-  } else if constexpr (std::is_same_v<Value, std::int64_t>) {
-    return ElementType::int64;
-  } else {
-    return ElementType::byte;
-  }
-}
-
 template <class Value>
 concept Element = AttentionScalar<Value> || std::is_same_v<Value, std::int32_t> ||
                   std::is_same_v<Value, std::int64_t> || std::is_same_v<Value, std::byte>;
@@ -74,6 +60,32 @@ class ViewRef {
                   "caesura::bfloat16, std::int32_t, std::int64_t or std::byte");
   }
 
+  /// Memory of \p MemorySpace by pointer, extents and strides in elements, for callers that know types at run time only.
+  template <class MemorySpace>
+  static ViewRef from_memory(void* data, ElementType type, std::initializer_list<std::int64_t> extents,
+                             std::initializer_list<std::int64_t> strides) {
+    ViewRef result;
+    result.data_ = data;
+    result.given_ = true;
+    result.type_ = type;
+    result.writable_ = true;
+    result.host_accessible_ = reaches<Kokkos::DefaultHostExecutionSpace, MemorySpace>();
+    result.device_accessible_ = reaches<Kokkos::DefaultExecutionSpace, MemorySpace>();
+    result.rank_ = static_cast<int>(extents.size());
+    std::copy(extents.begin(), extents.end(), result.extents_.begin());
+    std::copy(strides.begin(), strides.end(), result.strides_.begin());
+    return result;
+  }
+
+  /// The part with indices [begin, end) of extent \p i.
+  ViewRef part(int i, std::int64_t begin, std::int64_t end) const {
+    ViewRef result = *this;
+    const auto at = static_cast<std::size_t>(i);
+    result.data_ = static_cast<std::byte*>(data_) + begin * strides_[at] * bytes_of(type_);
+    result.extents_[at] = end - begin;
+    return result;
+  }
+
   /// Whether an argument was given; a View without elements counts as given.
   explicit operator bool() const { return given_; }
   void* data() const { return data_; }
@@ -91,7 +103,11 @@ class ViewRef {
  private:
   template <class Space, class View>
   static constexpr bool accessible() {
-    return Kokkos::SpaceAccessibility<Space, typename View::memory_space>::accessible;
+    return reaches<Space, typename View::memory_space>();
+  }
+  template <class Space, class MemorySpace>
+  static constexpr bool reaches() {
+    return Kokkos::SpaceAccessibility<Space, MemorySpace>::accessible;
   }
 
   void* data_ = nullptr;
