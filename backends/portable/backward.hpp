@@ -92,14 +92,12 @@ template <class Real>
 struct PairGradient {
   Real cap;  ///< softcap in log2 units; 0: none
   Real keep_scale;
-  std::uint32_t threshold;
-  Philox philox;
+  DropoutRule dropout;
 
   explicit PairGradient(const AttentionShape& shape)
       : cap(static_cast<Real>(shape.softcap * Kokkos::numbers::log2e)),
         keep_scale(static_cast<Real>(shape.dropout.keep_scale)),
-        threshold(shape.dropout.threshold),
-        philox{shape.dropout.seed, shape.dropout.offset} {}
+        dropout(shape) {}
 
   /// The factor that brings q . k to log2 units, or to the argument of tanh.
   static Real score_factor(const AttentionShape& shape) {
@@ -121,10 +119,6 @@ struct PairGradient {
     const Real ds = weight * (dp - delta) * (Real(1) - t * t);
     score = visible ? weight : Real(0);
     dp = visible ? ds : Real(0);
-  }
-  KOKKOS_FUNCTION bool keeps(int head, std::int64_t query, std::int64_t key) const {
-    return philox.word(static_cast<std::uint32_t>(head), static_cast<std::uint32_t>(query),
-                       static_cast<std::uint32_t>(key)) >= threshold;
   }
 };
 

@@ -67,7 +67,7 @@ struct BackwardKV {
     for (std::int32_t layer = 0; layer < problem.columns.intervals.layers; ++layer) {
       scratch.lanes.load(team, problem.columns.intervals, layer, own);
       for (int head = head_kv * group; head < (head_kv + 1) * group; ++head) {
-        for_each_step(schedule, layer, item.tile, scratch.lanes, shape.stream,
+        for_each_step(schedule, layer, item.tile, scratch.lanes, shape.stream, false,
                       [&](TileRange step) { visit_all(team, scratch, own, head, step); });
       }
       team.team_barrier();
@@ -129,9 +129,9 @@ struct BackwardKV {
       const Real lse = scratch.lse[skipped + r], delta = scratch.delta[skipped + r];
       Real* scores = scratch.scores + r * pitch + group;
       Real* dp = scratch.dp + r * pitch + group;
-      if (pair.threshold > 0) {
+      if (pair.dropout.active()) {
         for (int lane = 0; lane < Tile::lane_group; ++lane) {
-          dp[lane] = pair.keeps(head, query, own.begin + base + lane) ? dp[lane] * pair.keep_scale : Real(0);
+          dp[lane] = pair.dropout.keeps(head, query, own.begin + base + lane) ? dp[lane] * pair.keep_scale : Real(0);
         }
       }
       if (pair.cap > 0) {
@@ -144,9 +144,10 @@ struct BackwardKV {
         }
       }
       // dv takes the weights that the forward used.
-      if (pair.threshold > 0) {
+      if (pair.dropout.active()) {
         for (int lane = 0; lane < Tile::lane_group; ++lane) {
-          scores[lane] = pair.keeps(head, query, own.begin + base + lane) ? scores[lane] * pair.keep_scale : Real(0);
+          scores[lane] =
+              pair.dropout.keeps(head, query, own.begin + base + lane) ? scores[lane] * pair.keep_scale : Real(0);
         }
       }
     }

@@ -62,7 +62,7 @@ struct BackwardQ {
     team.team_barrier();
     for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer) {
       scratch.lanes.load(team, problem.rows.intervals, layer, own);
-      for_each_step(schedule, layer, item.tile, scratch.lanes, shape.stream, [&](TileRange step) {
+      for_each_step(schedule, layer, item.tile, scratch.lanes, shape.stream, false, [&](TileRange step) {
         const bool special =
             stage<Scalar>(team, problem.k, step, head_kv, attention.dim_qk, scratch.k, scratch.k_pitch);
         stage<Scalar>(team, problem.v, step, head_kv, attention.dim_v, scratch.v, scratch.v_pitch);
@@ -71,7 +71,7 @@ struct BackwardQ {
       });
       team.team_barrier();
     }
-    store_lanes<Scalar>(team, scratch.dq, own, attention.dim_qk, problem.dq, head, false,
+    store_lanes<Scalar>(team, scratch.dq, own, attention.dim_qk, problem.dq, head, problem.accumulate_q,
                         [&](int) { return static_cast<Real>(attention.scale); });
   }
 
@@ -116,11 +116,11 @@ struct BackwardQ {
     const std::int32_t* last = scratch.lanes.last + base;
     const Real* lse = scratch.lse + base;
     const Real* delta = scratch.delta + base;
-    if (pair.threshold > 0) {
+    if (pair.dropout.active()) {
       for (int r = 0; r < count; ++r) {
         for (int lane = 0; lane < Tile::lane_group; ++lane) {
           Real& dp = scratch.dp[r * pitch + group + lane];
-          dp = pair.keeps(head, own.begin + base + lane, step.begin + r) ? dp * pair.keep_scale : Real(0);
+          dp = pair.dropout.keeps(head, own.begin + base + lane, step.begin + r) ? dp * pair.keep_scale : Real(0);
         }
       }
     }

@@ -50,6 +50,7 @@ struct Forward {
   static constexpr Real minus_infinity = -Kokkos::Experimental::infinity_v<Real>;
 
   ForwardProblem problem;
+  DropoutRule dropout;
   TileShape shape;
   std::int64_t scratch_bytes;
 
@@ -68,12 +69,14 @@ struct Forward {
     team.team_barrier();
     for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer) {
       scratch.lanes.load(team, problem.rows.intervals, layer, own);
-      for_each_step(schedule, layer, item.tile, scratch.lanes, shape.stream, [&](TileRange step) {
-        stage<Scalar>(team, problem.k, step, head_kv, attention.dim_qk, scratch.k, scratch.k_pitch);
-        const bool special = stage<Scalar>(team, problem.v, step, head_kv, attention.dim_v, scratch.v, scratch.v_pitch);
-        team.team_barrier();
-        for (int s = 0; s < scratch.lanes.slices; ++s) visit(team, scratch, own, head, s, step, special);
-      });
+      for_each_step(schedule, layer, item.tile, scratch.lanes, shape.stream, problem.aligned_steps,
+                    [&](TileRange step) {
+                      stage<Scalar>(team, problem.k, step, head_kv, attention.dim_qk, scratch.k, scratch.k_pitch);
+                      const bool special =
+                          stage<Scalar>(team, problem.v, step, head_kv, attention.dim_v, scratch.v, scratch.v_pitch);
+                      team.team_barrier();
+                      for (int s = 0; s < scratch.lanes.slices; ++s) visit(team, scratch, own, head, s, step, special);
+                    });
       team.team_barrier();  // before the next layer's lanes
     }
     store(team, scratch, own, head);
@@ -86,10 +89,35 @@ struct Forward {
                                                     : problem.shape.scale * Kokkos::numbers::log2e;
     load_lanes<Scalar>(team, problem.q, own, head, problem.shape.dim_qk, shape.resident, static_cast<Real>(factor),
                        scratch.q);
+    if (problem.merge) {
+      resume(team, scratch, own, head);
+      return;
+    }
     clear_lanes(team, shape.resident, scratch.out);
     Kokkos::parallel_for(Kokkos::TeamVectorRange(team, shape.resident), [&](int lane) {
       scratch.top[lane] = minus_infinity;
       scratch.sum[lane] = 0;
+    });
+  }
+
+  /// The running state is the earlier result's: its maximum, where that is known, or else its log-sum-exp as one.
+  KOKKOS_FUNCTION void resume(const Member& team, const Scratch& scratch, Residents own, int head) const {
+    const TensorRef& top = problem.row_max ? problem.row_max : problem.lse;
+    const auto value_of = [&](const TensorRef& tensor, int lane) {
+      return static_cast<const Real*>(tensor.data)[tensor.offset(own.begin + lane, head)] *
+             static_cast<Real>(Kokkos::numbers::log2e);
+    };
+    Kokkos::parallel_for(Kokkos::TeamVectorRange(team, shape.resident), [&](int lane) {
+      const bool exists = lane < own.count;
+      const Real highest = exists ? value_of(top, lane) : minus_infinity;
+      scratch.top[lane] = highest;
+      // A row that saw no key yet may have the share of a sink: `store` joins it.
+      scratch.sum[lane] = highest == minus_infinity ? Real(0) : portable::exp2(value_of(problem.lse, lane) - highest);
+    });
+    load_lanes<Scalar>(team, problem.out, own, head, problem.shape.dim_v, shape.resident, Real(1), scratch.out);
+    team.team_barrier();
+    Kokkos::parallel_for(Kokkos::TeamVectorRange(team, shape.resident), [&](int lane) {
+      for (int i = 0; i < problem.shape.dim_v; ++i) scratch.out(i, lane) *= scratch.sum[lane];
     });
   }
 
@@ -170,7 +198,7 @@ struct Forward {
     for (int lane = 0; lane < lanes; ++lane) {
       scratch.sum[base + lane] = scratch.sum[base + lane] * scratch.factor[base + lane] + sum[lane];
     }
-    if (problem.shape.dropout.threshold > 0) drop(scores, pitch, own.begin + base, head, step);
+    if (dropout.active()) drop(scores, pitch, own.begin + base, head, step);
   }
 
   KOKKOS_FUNCTION void cap(Real* scores, int pitch, int count) const {
@@ -183,15 +211,11 @@ struct Forward {
   }
 
   KOKKOS_FUNCTION void drop(Real* scores, int pitch, std::int64_t query, int head, const SliceStep& step) const {
-    const DropoutRef& dropout = problem.shape.dropout;
-    const Philox philox{dropout.seed, dropout.offset};
     for (int r = 0; r < step.count(); ++r) {
       for (int lane = 0; lane < Tile::lane_group; ++lane) {
-        const std::uint32_t word =
-            philox.word(static_cast<std::uint32_t>(head), static_cast<std::uint32_t>(query + lane),
-                        static_cast<std::uint32_t>(step.begin + r));
         Real& weight = scores[r * pitch + lane];
-        weight = word < dropout.threshold ? Real(0) : weight * static_cast<Real>(dropout.keep_scale);
+        weight = dropout.keeps(head, query + lane, step.begin + r) ? weight * static_cast<Real>(dropout.keep_scale())
+                                                                   : Real(0);
       }
     }
   }
@@ -201,11 +225,17 @@ struct Forward {
     Kokkos::parallel_for(Kokkos::TeamVectorRange(team, own.count), [&](int lane) {
       const std::int64_t row = own.begin + lane;
       const Real top = scratch.top[lane] * ln2;
-      const Real lse = join_sinks(scratch.sum[lane] == 0 ? minus_infinity : top + Kokkos::log(scratch.sum[lane]), head);
-      static_cast<Real*>(problem.lse.data)[problem.lse.offset(row, head)] = lse;
-      if (problem.row_max) static_cast<Real*>(problem.row_max.data)[problem.row_max.offset(row, head)] = top;
+      const Real keys = scratch.sum[lane] == 0 ? minus_infinity : top + Kokkos::log(scratch.sum[lane]);
+      Real& saved = static_cast<Real*>(problem.lse.data)[problem.lse.offset(row, head)];
+      Real lse = join_sinks(keys, head);
+      if (problem.row_max) {
+        Real& highest = static_cast<Real*>(problem.row_max.data)[problem.row_max.offset(row, head)];
+        if (problem.merge && highest == minus_infinity) lse = log_add(lse, saved);
+        highest = top;
+      }
+      saved = lse;
       // Weights are relative to `top`; with sinks the row's sum is larger than its own keys'.
-      const Real total = problem.shape.sink.count == 0 ? scratch.sum[lane] : Kokkos::exp(lse - top);
+      const Real total = lse == keys ? scratch.sum[lane] : Kokkos::exp(lse - top);
       scratch.factor[lane] = scratch.sum[lane] == 0 ? Real(0) : Real(1) / total;
     });
     team.team_barrier();
@@ -217,12 +247,16 @@ struct Forward {
   KOKKOS_FUNCTION Real join_sinks(Real lse, int head) const {
     const SinkRef& sink = problem.shape.sink;
     for (std::int32_t j = 0; j < sink.count; ++j) {
-      const Real other = static_cast<const Real*>(sink.data)[head * sink.head_stride + j * sink.sink_stride];
-      const Real larger = other > lse ? other : lse;
-      const Real smaller = other > lse ? lse : other;
-      lse = larger == minus_infinity ? lse + other : larger + Kokkos::log1p(Kokkos::exp(smaller - larger));
+      lse = log_add(lse, static_cast<const Real*>(sink.data)[head * sink.head_stride + j * sink.sink_stride]);
     }
     return lse;
+  }
+
+  /// log(e^a + e^b).
+  KOKKOS_FUNCTION static Real log_add(Real a, Real b) {
+    const Real larger = b > a ? b : a;
+    const Real smaller = b > a ? a : b;
+    return larger == minus_infinity ? a + b : larger + Kokkos::log1p(Kokkos::exp(smaller - larger));
   }
 };
 

@@ -17,7 +17,7 @@ void forward(const Space& space, const ForwardProblem& problem) {
                    [&](TileShape shape) { return scratch_bytes_of<typename Functor::Scratch>(problem.shape, shape); });
   launch_items<Space, Tile>(space, "caesura::forward::portable",
                             items_of(problem.rows.schedule, choice.shape, problem.shape.heads_q), choice.bytes,
-                            Functor{problem, choice.shape, choice.bytes});
+                            Functor{problem, DropoutRule(problem.shape), choice.shape, choice.bytes});
 }
 
 }  // namespace caesura::portable

@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <caesura/problem.hpp>
+
 #include <Kokkos_Core.hpp>
 
 namespace caesura::portable {
@@ -88,6 +90,30 @@ struct Philox {
     }
     return c[key & 3u];
   }
+};
+
+/// Which pairs dropout keeps, by the rows of this problem.
+class DropoutRule {
+ public:
+  explicit DropoutRule(const AttentionShape& shape)
+      : dropout_(shape.dropout), last_q_(shape.total_q - 1), last_k_(shape.total_k - 1) {}
+
+  KOKKOS_FUNCTION bool active() const { return dropout_.threshold > 0; }
+  KOKKOS_FUNCTION double keep_scale() const { return dropout_.keep_scale; }
+  /// Rows may lie behind the last one: lanes without a row ask too.
+  KOKKOS_FUNCTION bool keeps(int head, std::int64_t query, std::int64_t key) const {
+    return Philox{dropout_.seed, dropout_.offset}.word(
+               static_cast<std::uint32_t>(dropout_.first_head + head), position(dropout_.q_positions, query, last_q_),
+               position(dropout_.k_positions, key, last_k_)) >= dropout_.threshold;
+  }
+
+ private:
+  KOKKOS_FUNCTION static std::uint32_t position(const std::int32_t* positions, std::int64_t row, std::int64_t last) {
+    return static_cast<std::uint32_t>(positions ? positions[row < last ? row : last] : row);
+  }
+
+  DropoutRef dropout_;
+  std::int64_t last_q_, last_k_;
 };
 
 }  // namespace caesura::portable

@@ -137,16 +137,18 @@ struct SliceStep {
 };
 
 /// Calls \p body with each step of at most \p stream rows that the work item has to visit in \p layer: its tile's
-/// runs, cut to what its own lanes see.
+/// runs, cut to what its own lanes see; where steps are \p aligned, also at multiples of \p stream.
 template <class Body>
 KOKKOS_FUNCTION void for_each_step(const TileSchedule& schedule, std::int32_t layer, std::int32_t tile,
-                                   const LaneIntervals& lanes, int stream, const Body& body) {
+                                   const LaneIntervals& lanes, int stream, bool aligned, const Body& body) {
   const TileRange hull = lanes.hull_of_all();
   for (std::int32_t i = 0; i < schedule.run_count(layer, tile); ++i) {
     const TileRange run = schedule.run(layer, tile, i);
     const std::int32_t end = Kokkos::min(run.end, hull.end);
-    for (std::int32_t at = Kokkos::max(run.begin, hull.begin); at < end; at += stream) {
-      body(TileRange{at, Kokkos::min(at + stream, end)});
+    std::int32_t next = 0;
+    for (std::int32_t at = Kokkos::max(run.begin, hull.begin); at < end; at = next) {
+      next = Kokkos::min((aligned ? at / stream * stream : at) + stream, end);
+      body(TileRange{at, next});
     }
   }
 }

@@ -118,6 +118,18 @@ std::int32_t dim_of(const Checker& checker, const ViewRef& view, const char* nam
 std::int64_t heads_of(const ViewRef& view) { return view.extent(view.rank() - 2); }
 std::int64_t rows_of(const ViewRef& view) { return Checker::rows(view, view.rank() - 2); }
 
+/// `(rows)` positions, or null.
+const std::int32_t* positions_of(const Checker& checker, const ViewRef& argument, const char* name, std::int64_t rows,
+                                 const char* rule) {
+  if (!argument) return nullptr;
+  checker.view(argument, name, Access::read);
+  checker.check(argument.rank() == 1 && argument.type() == ElementType::int32, name,
+                " must be a View of rank 1 of std::int32_t");
+  checker.same(argument.extent(0), rows, name, "rows", rule);
+  checker.check(rows <= 1 || argument.stride(0) == 1, name, " has stride ", argument.stride(0), ": must be 1");
+  return static_cast<const std::int32_t*>(argument.data());
+}
+
 DropoutRef dropout_of(const Checker& checker, const Dropout& dropout) {
   checker.check(dropout.probability >= 0 && dropout.probability < 1, "dropout.probability = ", dropout.probability,
                 ": must lie in [0, 1)");
@@ -175,6 +187,10 @@ AttentionShape make_shape(const Checker& checker, const PlanView& plan, const At
   checker.check(std::isfinite(shape.softcap) && shape.softcap >= 0, "softcap = ", shape.softcap,
                 ": must be finite and not negative");
   shape.dropout = dropout_of(checker, options.dropout);
+  shape.dropout.q_positions = positions_of(checker, options.q_positions, "q_positions", plan.total_q, "total_q");
+  shape.dropout.k_positions = positions_of(checker, options.k_positions, "k_positions", plan.total_k, "total_k");
+  checker.check(options.first_head >= 0, "first_head = ", options.first_head, ": must not be negative");
+  shape.dropout.first_head = options.first_head;
   if (options.sink) {
     checker.view(options.sink, "sink", Access::read);
     check_sink_shape(checker, options.sink, "sink", shape);
@@ -215,6 +231,8 @@ ForwardProblem make_forward_problem(const PlanView& plan, const AttentionArgumen
       make_tensor(checker, problem.shape, arguments.out, "out", Access::write, true, problem.shape.dim_v, "dim_v");
   problem.lse = checker.statistic(arguments.lse, "lse", Access::write, problem.shape);
   if (options.row_max) problem.row_max = checker.statistic(options.row_max, "row_max", Access::write, problem.shape);
+  problem.merge = options.results == ResultMode::merge;
+  problem.aligned_steps = options.key_steps == KeySteps::aligned;
   return problem;
 }
 
@@ -238,6 +256,7 @@ BackwardProblem make_backward_problem(const PlanView& plan, const AttentionArgum
   problem.dk = make_tensor(checker, shape, arguments.dk, "dk", Access::write, false, shape.dim_qk, "dim_qk");
   problem.dv = make_tensor(checker, shape, arguments.dv, "dv", Access::write, false, shape.dim_v, "dim_v");
   problem.accumulate = options.gradients == GradientMode::accumulate;
+  problem.accumulate_q = options.query_gradients == GradientMode::accumulate;
 
   if (options.dsink) {
     checker.check(static_cast<bool>(options.sink), "dsink is given without sink");

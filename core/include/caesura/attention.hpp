@@ -21,8 +21,20 @@ struct Dropout {
   std::uint64_t offset = 0;  ///< another value for every layer and step
 };
 
-/// Whether gradients of tensors that several calls may share (dk, dv, dsink) are replaced or added to.
+/// Whether gradients are replaced or added to.
 enum class GradientMode : std::uint8_t { overwrite, accumulate };
+
+/// Whether the forward's results are replaced, or joined by keys that they have not seen yet.
+enum class ResultMode : std::uint8_t {
+  overwrite,
+  merge  ///< out, lse (and row_max) hold the result over other keys: as if all had been seen in one call
+};
+
+/// Where the forward cuts the keys that it visits step by step.
+enum class KeySteps : std::uint8_t {
+  tight,   ///< at what the rows of a tile see: fewest steps
+  aligned  ///< at multiples of the step: the bits of a row do not depend on which other rows are in the call
+};
 
 /// Options of the forward and the backward; both calls of a step take the same object.
 struct AttentionOptions {
@@ -34,11 +46,22 @@ struct AttentionOptions {
   /// denominator (and `lse`) without a value of their own.
   ViewRef sink = {};
   Dropout dropout = {};
+  /// For dropout where the call is a part of a larger one: `(total_q)`, `(total_k)` int32, each row's position in the
+  /// whole sequence, and the whole model's number of the first query head. Not given: the row's number.
+  ViewRef q_positions = {};
+  ViewRef k_positions = {};
+  std::int32_t first_head = 0;
   /// Forward only, output: `(total_q, heads_q)`, the largest scaled, capped logit of each row (without sink), -inf if none.
   ViewRef row_max = {};
+  /// Forward only. A sink must be in one of the calls that are merged, no matter which. `out` should be of the accumulator type.
+  ResultMode results = ResultMode::overwrite;
+  KeySteps key_steps = KeySteps::tight;
   /// Backward only, output: the gradient of `sink`, of its shape.
   ViewRef dsink = {};
+  /// Of tensors that several calls may share because they see the same keys: dk, dv, dsink.
   GradientMode gradients = GradientMode::overwrite;
+  /// Of dq, which calls with other keys for the same queries share.
+  GradientMode query_gradients = GradientMode::overwrite;
   /// Backward only: `backward_workspace_bytes` of scratch `(bytes)` of `std::byte`, 16-byte aligned; not given: allocated for the call.
   ViewRef workspace = {};
   /// The name of the kernel to use; empty: the best supported one, or what CAESURA_FORCE_KERNEL names.

@@ -78,12 +78,16 @@ struct SinkRef {
   std::int64_t sink_stride = 0;
 };
 
-/// Philox4x32-10 with key `seed` and counter `(key / 4, query, head, offset)`; word `key % 4` decides.
+/// Philox4x32-10 with key `seed` and counter `(key / 4, query, head, offset)`; word `key % 4` decides. Query, key and head
+/// count in the whole problem, which this one may be a part of.
 struct DropoutRef {
   std::uint32_t threshold = 0;  ///< a pair is dropped if its word is below; 0: no dropout
   double keep_scale = 1;        ///< 1 / (1 - probability)
   std::uint64_t seed = 0;
   std::uint64_t offset = 0;
+  const std::int32_t* q_positions = nullptr;  ///< (total_q), null: the row's number
+  const std::int32_t* k_positions = nullptr;  ///< (total_k)
+  std::int32_t first_head = 0;
 };
 
 /// What forward and backward share.
@@ -107,7 +111,9 @@ struct ForwardProblem {
   Lowered rows;
   TensorRef q, k, v;
   TensorRef out, lse;
-  TensorRef row_max;  ///< optional
+  TensorRef row_max;           ///< optional
+  bool merge = false;          ///< join the results that out, lse, row_max hold instead of overwriting them
+  bool aligned_steps = false;  ///< cut keys at multiples of the step
 };
 
 /// dq, dk, dv, dsink from dout and what the forward saved.
@@ -121,6 +127,7 @@ struct BackwardProblem {
   std::int64_t dsink_head_stride = 0;
   std::int64_t dsink_sink_stride = 0;
   bool accumulate = false;    ///< add to dk, dv and dsink instead of overwriting
+  bool accumulate_q = false;  ///< add to dq
   void* workspace = nullptr;  ///< `backward_workspace_bytes`
 };
 

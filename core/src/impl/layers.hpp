@@ -4,6 +4,7 @@
 #pragma once
 
 #include <caesura/impl/lowered_storage.hpp>
+#include <caesura/impl/upload.hpp>
 
 #include <Kokkos_Core.hpp>
 
@@ -22,20 +23,5 @@ struct HostLayers {
 
 /// \p slices are sorted by first query. Interval coloring: a slice takes the lowest layer that is free. O(n log n).
 HostLayers deal_to_layers(std::span<const BandSlice> slices);
-
-/// Copies to where \p Space can read: at once into host memory, asynchronously into a device's.
-template <class Value, class Space>
-Kokkos::View<Value*, typename Space::memory_space> upload(const Space& space, const std::vector<Value>& values,
-                                                          const char* label) {
-  const auto view = allocate<Value>(space, static_cast<std::int64_t>(values.size()), label);
-  if constexpr (Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename Space::memory_space>::accessible) {
-    std::copy(values.begin(), values.end(), view.data());
-  } else {
-    Kokkos::deep_copy(space, view,
-                      Kokkos::View<const Value*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(
-                          values.data(), values.size()));
-  }
-  return view;
-}
 
 }  // namespace caesura::impl
