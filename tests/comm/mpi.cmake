@@ -1,0 +1,44 @@
+# SPDX-FileCopyrightText: 2026 The Caesura authors
+# SPDX-License-Identifier: Apache-2.0
+
+# What runs under mpirun. The target tests_mpi builds all of it; ctest's label is mpi.
+if(NOT CAESURA_ENABLE_MPI OR CAESURA_SANITIZE) # the MPI libraries' own leaks and races would drown ours
+  return()
+endif()
+
+add_custom_target(tests_mpi)
+
+# caesura_mpi_program(NAME SOURCE...): of the communication layer and MPI alone, so that a second MPI is cheap to test.
+function(caesura_mpi_program name)
+  add_executable(comm_${name} ${ARGN})
+  caesura_target_defaults(comm_${name})
+  target_include_directories(comm_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}/comm/src")
+  target_link_libraries(comm_${name} PRIVATE caesura::mpi GTest::gtest)
+  add_dependencies(tests_mpi comm_${name})
+endfunction()
+
+# More ranks than cores are normal here, and ranks that wait for each other's threads would make it slow.
+set(mpi_environment "GTEST_COLOR=no;OMP_NUM_THREADS=1;OMP_PROC_BIND=false;OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1")
+
+# caesura_mpi_test(NAME RANKS...): a program on so many ranks, one ctest entry each.
+function(caesura_mpi_test name)
+  foreach(ranks IN LISTS ARGN)
+    set(test comm_${name}_${ranks})
+    add_test(NAME ${test} COMMAND ${CAESURA_MPIEXEC} -n ${ranks} $<TARGET_FILE:comm_${name}>)
+    set_tests_properties(${test} PROPERTIES
+      LABELS mpi TIMEOUT 300 PROCESSORS 2 ENVIRONMENT "${mpi_environment};CAESURA_TEST_NAME=${test}")
+  endforeach()
+endfunction()
+
+caesura_mpi_program(mpi_contract_test mpi_main.cpp mpi_ranks.cpp $<TARGET_OBJECTS:comm_contract>)
+caesura_mpi_test(mpi_contract_test 1 2 3 4 8)
+
+caesura_mpi_program(mpi_transport_test mpi_main.cpp mpi_transport_test.cpp)
+caesura_mpi_test(mpi_transport_test 1 2 3 8)
+
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+caesura_mpi_program(mpi_faults mpi_faults.cpp)
+add_test(NAME comm_mpi_faults_test
+  COMMAND Python3::Interpreter "${CMAKE_CURRENT_LIST_DIR}/mpi_faults_test.py" ${CAESURA_MPI_FAMILY} $<TARGET_FILE:comm_mpi_faults>
+          ${CAESURA_MPIEXEC})
+set_tests_properties(comm_mpi_faults_test PROPERTIES LABELS mpi TIMEOUT 300 PROCESSORS 2 ENVIRONMENT "${mpi_environment}")
