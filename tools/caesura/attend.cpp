@@ -155,7 +155,6 @@ void add_attend(CLI::App& app, Command& chosen) {
   add_mask_options(command, arguments->mask, MaskArgument::kind_or_file);
   add_score_options(command, arguments->score);
   command.add_option("--variant", arguments->variant, "Force this kernel (caesura info lists them)")->type_name("NAME");
-  add_ranks_option(command);
   command.callback([arguments, &chosen] { chosen = [arguments] { return attend(*arguments); }; });
 }
 

@@ -225,7 +225,6 @@ void add_bench(CLI::App& app, Command& chosen) {
   add_mask_options(command, arguments->mask, MaskArgument::kind);
   add_score_options(command, arguments->score);
   add_measure_options(command, arguments->measure);
-  add_ranks_option(command);
   command.add_option("--json", arguments->json, "Write all results there; - is stdout, without the table")
       ->type_name("FILE")
       ->group("Output");

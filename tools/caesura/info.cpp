@@ -8,7 +8,9 @@
 #include "numbers.hpp"
 #include "options.hpp"
 #include "report.hpp"
+#include <caesura/comm/placement_advice.hpp>
 #include <caesura/error.hpp>
+#include <caesura/host_topology.hpp>
 #include <caesura/solver/cluster.hpp>
 
 #include <Kokkos_Core.hpp>
@@ -54,7 +56,7 @@ std::string kokkos_version() {
   return text(KOKKOS_VERSION / 10000, ".", KOKKOS_VERSION / 100 % 100, ".", KOKKOS_VERSION % 100);
 }
 
-nlohmann::ordered_json collect() {
+nlohmann::ordered_json collect(int ranks) {
   nlohmann::ordered_json info;
   info["version"] = CAESURA_VERSION;
   info["build"] = {{"compiler", CAESURA_COMPILER},
@@ -63,11 +65,9 @@ nlohmann::ordered_json collect() {
                    {"kokkos", kokkos_version()},
                    {"checks", checks},
                    {"cuda", cuda}};
-  const Machine machine = read_machine();
-  info["machine"] = {
-      {"processor", machine.processor}, {"cores", machine.cores}, {"memory_bytes", machine.memory_bytes}};
-  for (const Cache& cache : machine.caches)
-    info["machine"]["caches"].push_back({{"name", cache.name}, {"bytes", cache.bytes}, {"shared_by", cache.shared_by}});
+  for (const auto& [name, version] : communication_libraries()) info["build"][name] = version;
+  info["machine"] = host_json(host_topology());
+  info["placement"] = placement_json(comm::placement_advice(host_topology(), ranks));
   info["peak_gflops"] = {{"float", perf::measure_peak_gflops(ScalarType::float32)},
                          {"double", perf::measure_peak_gflops(ScalarType::float64)},
                          {"float_one_thread", perf::measure_peak_gflops(ScalarType::float32, 1)},
@@ -93,26 +93,21 @@ nlohmann::ordered_json collect() {
   return info;
 }
 
-std::string print(const nlohmann::ordered_json& info) {
+std::string print(const nlohmann::ordered_json& info, int ranks) {
   const auto words = [](const nlohmann::ordered_json& value) { return value.get<std::string>(); };
   const auto yes = [](const nlohmann::ordered_json& value) { return value.get<bool>() ? "yes" : "no"; };
   const nlohmann::ordered_json& build = info["build"];
-  const nlohmann::ordered_json& machine = info["machine"];
   Table table;
   table.row({"caesura", words(info["version"])});
   table.row({"compiler", words(build["compiler"])});
   table.row({"flags", words(build["flags"])});
   table.row({"build", text(words(build["type"]), ", checks ", yes(build["checks"]), ", CUDA ", yes(build["cuda"]),
                            ", Kokkos ", words(build["kokkos"]))});
-  table.row({"processor", text(words(machine["processor"]), ", ", machine["cores"].get<int>(), " cores, ",
-                               bytes_text(machine["memory_bytes"].get<std::int64_t>()), " memory")});
-  std::string caches;
-  for (const auto& cache : machine.value("caches", nlohmann::ordered_json::array())) {
-    caches +=
-        text(caches.empty() ? "" : ", ", words(cache["name"]), " ", bytes_text(cache["bytes"].get<std::int64_t>()));
-    if (const int sharers = cache["shared_by"].get<int>(); sharers > 1) caches += text(" (", sharers, " cores)");
-  }
-  table.row({"caches", caches.empty() ? "unknown" : caches});
+  std::string libraries;
+  for (const auto& [name, version] : communication_libraries())
+    libraries += text(libraries.empty() ? "" : ", ", version.empty() ? text("no ", name) : version);
+  table.row({"communication", libraries});
+  add_host_rows(table, host_topology());
   const auto peak = [&](const char* key) { return formatted("%.0f", info["peak_gflops"][key].get<double>()); };
   table.row({"peak GFLOP/s", text("float ", peak("float"), ", double ", peak("double"), "; one thread: float ",
                                   peak("float_one_thread"), ", double ", peak("double_one_thread"))});
@@ -133,7 +128,7 @@ std::string print(const nlohmann::ordered_json& info) {
         result += text("    not ", feature, ": ", words(reason), "\n");
     }
   }
-  return result;
+  return result + "\nPlacement: " + comm::placement_advice(host_topology(), ranks).text();
 }
 
 int run_calibration(const std::string& path, ShapeArguments shape) {
@@ -152,10 +147,11 @@ void add_info(CLI::App& app, Command& chosen) {
   struct InfoArguments {
     std::string json;
     std::string calibrate;
+    int ranks = 0;
     ShapeArguments shape;
   };
   const auto arguments = std::make_shared<InfoArguments>();
-  CLI::App& command = *app.add_subcommand("info", "Version, build, machine, and what each kernel does");
+  CLI::App& command = *app.add_subcommand("info", "Version, build, machine, what each kernel does, where ranks belong");
   command.footer(
       "Example: caesura info --calibrate cluster.json --dtype half\n"
       "Exit status: 0 fine, 2 wrong usage, 3 a failure at run time.");
@@ -168,6 +164,9 @@ void add_info(CLI::App& app, Command& chosen) {
       .add_option("--calibrate", arguments->calibrate,
                   "Measure the rates of this machine instead and store them there, for caesura plan --cluster")
       ->type_name("FILE");
+  command
+      .add_option("--ranks", arguments->ranks, "Ranks on this machine that the placement is for; 0: one a NUMA node")
+      ->check(CLI::NonNegativeNumber);
   // What is calibrated.
   add_shape_options(command, arguments->shape);
   command.callback([arguments, option, &chosen] {
@@ -175,8 +174,8 @@ void add_info(CLI::App& app, Command& chosen) {
       if (!arguments->calibrate.empty()) return run_calibration(arguments->calibrate, arguments->shape);
       const std::string path = option->count() > 0 && arguments->json.empty() ? "-" : arguments->json;
       require_writable("--json", path);
-      const nlohmann::ordered_json info = collect();
-      if (path != "-") std::cout << print(info);
+      const nlohmann::ordered_json info = collect(arguments->ranks);
+      if (path != "-") std::cout << print(info, arguments->ranks);
       if (!path.empty()) write_text(path, info.dump(2) + "\n");
       return exit_fine;
     };

@@ -4,73 +4,91 @@
 #include "machine.hpp"
 
 #include "numbers.hpp"
+#include <caesura/error.hpp>
 
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <thread>
+// For their versions only: the program is not linked to them.
+#ifdef CAESURA_HAS_MPI
+#include <mpi.h>
+#endif
+#ifdef CAESURA_HAS_NCCL
+#include <nccl.h>
+#endif
 
 namespace caesura::tools {
 
 namespace {
 
-std::string first_line(const std::filesystem::path& file) {
-  std::string line;
-  std::getline(std::ifstream(file) >> std::ws, line);
-  return line;
-}
-
-/// The value of the first line that starts with \p key, behind its colon.
-std::string value_of(const char* file, const std::string& key) {
-  std::ifstream stream(file);
-  for (std::string line; std::getline(stream, line);) {
-    if (line.starts_with(key)) return std::string(trimmed(std::string_view(line).substr(line.find(':') + 1)));
-  }
-  return {};
-}
-
-/// "0-3,8" -> 5.
-int count_of(const std::string& list) {
-  int count = 0;
-  for (const std::string& part : split(list, ',')) {
-    const auto ends = split(part, '-');
-    const auto first = to_integer(ends.front());
-    const auto last = to_integer(ends.back());
-    if (first && last) count += static_cast<int>(*last - *first + 1);
-  }
-  return std::max(count, 1);
-}
-
-/// "48K" -> 49152.
-std::int64_t bytes_of_size(const std::string& size) {
-  if (size.empty()) return 0;
-  const std::int64_t unit = size.back() == 'K' ? 1024 : size.back() == 'M' ? 1024 * 1024 : 1;
-  return to_integer(unit == 1 ? size : size.substr(0, size.size() - 1)).value_or(0) * unit;
-}
+std::string counted(int count, const char* what) { return text(count, " ", what, count == 1 ? "" : "s"); }
 
 }  // namespace
 
-Machine read_machine() {
-  Machine machine;
-  machine.cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  for (const char* key : {"model name", "Model", "cpu model"}) {
-    const std::string name = value_of("/proc/cpuinfo", key);
-    if (name.empty()) continue;
-    machine.processor = name;
-    break;
+std::vector<std::pair<std::string, std::string>> communication_libraries() {
+  std::string mpi, nccl, hwloc = hwloc_version();
+#if defined(OMPI_MAJOR_VERSION)
+  mpi = text("Open MPI ", OMPI_MAJOR_VERSION, ".", OMPI_MINOR_VERSION, ".", OMPI_RELEASE_VERSION);
+#elif defined(MPICH_VERSION)
+  mpi = text("MPICH ", MPICH_VERSION);
+#elif defined(MPI_VERSION)
+  mpi = text("MPI ", MPI_VERSION, ".", MPI_SUBVERSION);
+#endif
+#ifdef NCCL_MAJOR
+  nccl = text("NCCL ", NCCL_MAJOR, ".", NCCL_MINOR, ".", NCCL_PATCH);
+#endif
+  if (!hwloc.empty()) hwloc = "hwloc " + hwloc;
+  return {{"mpi", mpi}, {"nccl", nccl}, {"hwloc", hwloc}};
+}
+
+nlohmann::ordered_json host_json(const HostTopology& machine) {
+  nlohmann::ordered_json json = {{"host", machine.host},
+                                 {"processor", machine.processor},
+                                 {"source", machine.source},
+                                 {"packages", machine.packages},
+                                 {"numa_nodes", machine.numa_nodes},
+                                 {"cores", machine.cores.size()},
+                                 {"units", machine.units()},
+                                 {"allowed_cores", machine.allowed_cores()},
+                                 {"allowed_processors", machine.allowed_processors},
+                                 {"memory_bytes", machine.memory_bytes},
+                                 {"allowed_memory_bytes", machine.allowed_memory_bytes},
+                                 {"caches", nlohmann::ordered_json::array()}};
+  for (const HostCache& cache : machine.caches) {
+    json["caches"].push_back(
+        {{"level", cache.level}, {"bytes", cache.bytes}, {"line_bytes", cache.line_bytes}, {"shared_by", cache.cores}});
   }
-  const std::string memory = value_of("/proc/meminfo", "MemTotal");
-  machine.memory_bytes = to_integer(memory.substr(0, memory.find(' '))).value_or(0) * 1024;
-  const std::filesystem::path caches = "/sys/devices/system/cpu/cpu0/cache";
-  for (int i = 0; std::filesystem::is_directory(caches / ("index" + std::to_string(i))); ++i) {
-    const std::filesystem::path cache = caches / ("index" + std::to_string(i));
-    const std::string type = first_line(cache / "type");
-    if (type == "Instruction") continue;
-    machine.caches.push_back({.name = "L" + first_line(cache / "level") + (type == "Data" ? "d" : ""),
-                              .bytes = bytes_of_size(first_line(cache / "size")),
-                              .shared_by = count_of(first_line(cache / "shared_cpu_list"))});
+  return json;
+}
+
+nlohmann::ordered_json placement_json(const comm::PlacementAdvice& advice) {
+  nlohmann::ordered_json json = {{"threads", advice.threads}, {"ranks", nlohmann::ordered_json::array()}};
+  for (const comm::RankCores& rank : advice.ranks)
+    json["ranks"].push_back({{"units", rank.units}, {"package", rank.package}, {"numa_node", rank.numa_node}});
+  json["environment"] = nlohmann::ordered_json::object();
+  for (const auto& [variable, value] : advice.environment) json["environment"][variable] = value;
+  json["open_mpi"] = advice.open_mpi;
+  json["mpich"] = advice.mpich;
+  json["notes"] = advice.notes;
+  return json;
+}
+
+void add_host_rows(Table& table, const HostTopology& machine) {
+  const std::string memory = machine.memory_bytes > 0 ? bytes_text(machine.memory_bytes) : "unknown";
+  table.row({"processor", machine.processor.empty() ? "unknown" : machine.processor});
+  table.row(
+      {"machine", text(counted(machine.packages, "package"), ", ", counted(machine.numa_nodes, "NUMA node"), ", ",
+                       counted(static_cast<int>(machine.cores.size()), "core"), ", ",
+                       counted(machine.units(), "processing unit"), ", ", memory, " memory (", machine.source, ")")});
+  std::string may = text(counted(machine.allowed_cores(), "core"));
+  if (machine.allowed_processors < static_cast<double>(machine.allowed_units.size()))
+    may += text(", ", machine.allowed_processors, " processors' time");
+  if (machine.allowed_memory_bytes < machine.memory_bytes)
+    may += text(", ", bytes_text(machine.allowed_memory_bytes), " memory");
+  table.row({"may use", may});
+  std::string caches;
+  for (const HostCache& cache : machine.caches) {
+    caches += text(caches.empty() ? "L" : ", L", cache.level, " ", bytes_text(cache.bytes));
+    if (cache.cores > 1) caches += text(" (", cache.cores, " cores)");
   }
-  return machine;
+  table.row({"caches", caches.empty() ? "unknown" : caches});
 }
 
 }  // namespace caesura::tools

@@ -3,26 +3,25 @@
 
 #pragma once
 
-#include <cstdint>
+#include "report.hpp"
+#include <caesura/comm/placement_advice.hpp>
+#include <caesura/host_topology.hpp>
+
+#include <nlohmann/json.hpp>
+
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace caesura::tools {
 
-struct Cache {
-  std::string name;  ///< "L1d", "L2", ...
-  std::int64_t bytes = 0;
-  int shared_by = 1;  ///< cores
-};
+/// `mpi`, `nccl`, `hwloc`, and the library with its version that this build was made with; empty: it does without.
+std::vector<std::pair<std::string, std::string>> communication_libraries();
 
-/// What the operating system says of this machine, as far as it does (Linux: /proc and /sys).
-struct Machine {
-  std::string processor = "unknown";
-  int cores = 1;
-  std::int64_t memory_bytes = 0;
-  std::vector<Cache> caches;
-};
+nlohmann::ordered_json host_json(const HostTopology& machine);
+nlohmann::ordered_json placement_json(const comm::PlacementAdvice& advice);
 
-Machine read_machine();
+/// The machine for people.
+void add_host_rows(Table& table, const HostTopology& machine);
 
 }  // namespace caesura::tools

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "commands.hpp"
+#include "ranks.hpp"
 #include <caesura/error.hpp>
 
 #include <Kokkos_Core.hpp>
@@ -21,7 +22,10 @@ std::string program = "caesura";
 int fail(int status, std::string message) {
   while (!message.empty() && message.back() == '\n') message.pop_back();
   std::replace(message.begin(), message.end(), '\n', ';');
-  std::cerr << program << ": " << message << std::endl;
+  // What all processes of a launcher find wrong, one says; what one of them meets, it says before it ends them all.
+  const bool everywhere = status == exit_wrong_usage;
+  if (ranks().speaks() || !everywhere) std::cerr << program << ": " << message << std::endl;
+  if (!everywhere) ranks().abandon(status);
   return status;
 }
 
@@ -70,6 +74,11 @@ int main(int argc, char** argv) {
   const bool named = argc > 1 && std::any_of(subcommands.begin(), subcommands.end(),
                                              [&](const CLI::App* s) { return s->get_name() == argv[1]; });
   if (named) program += std::string(" ") + argv[1];
+  set_ranks(Ranks::find());
+  const struct EndOfRanks {
+    ~EndOfRanks() { set_ranks(nullptr); }
+  } end_of_ranks;
+  if (!ranks().speaks()) std::cout.setstate(std::ios::failbit);
   const int parsed = guarded([&] {
     caesura::require(named || argc < 2 || argv[1][0] == '-', [&] {
       return caesura::text("subcommand = ", argv[1], ": must be run, plan, attend, bench or info (caesura --help)");

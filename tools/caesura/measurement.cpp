@@ -43,17 +43,21 @@ Measurement measure_scalar(const Mask& mask, const ProblemSize& size, const Atte
 
 }  // namespace
 
+ProblemSize size_of(const Mask& mask, const ShapeArguments& shape, const MeasureArguments& arguments) {
+  return {.total_q = mask.total_q(),
+          .total_k = mask.total_k(),
+          .heads_q = shape.heads_q,
+          .heads_kv = shape.heads_kv,
+          .dim_qk = shape.dim_qk,
+          .dim_v = shape.dim_v,
+          .sinks = 0,
+          .type = shape.type,
+          .passes = arguments.forward_only ? Passes::forward : Passes::forward_and_backward};
+}
+
 Measurement measure(const Mask& mask, const ShapeArguments& shape, const ScoreArguments& score,
                     const MeasureArguments& arguments, Verify verification, Progress& progress) {
-  const ProblemSize size = {.total_q = mask.total_q(),
-                            .total_k = mask.total_k(),
-                            .heads_q = shape.heads_q,
-                            .heads_kv = shape.heads_kv,
-                            .dim_qk = shape.dim_qk,
-                            .dim_v = shape.dim_v,
-                            .sinks = 0,
-                            .type = shape.type,
-                            .passes = arguments.forward_only ? Passes::forward : Passes::forward_and_backward};
+  const ProblemSize size = size_of(mask, shape, arguments);
   AttentionOptions options = to_options(score);
   options.variant = arguments.variant;
   return with_scalar(shape.type, [&]<class Scalar>() {

@@ -31,6 +31,8 @@ struct Measurement {
   double backward_gflops() const { return 1e-9 * size.backward_flops(area) / backward.median; }
 };
 
+ProblemSize size_of(const Mask& mask, const ShapeArguments& shape, const MeasureArguments& arguments);
+
 Measurement measure(const Mask& mask, const ShapeArguments& shape, const ScoreArguments& score,
                     const MeasureArguments& arguments, Verify verification, Progress& progress);
 

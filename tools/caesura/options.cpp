@@ -218,17 +218,6 @@ void add_measure_options(CLI::App& app, MeasureArguments& measure) {
       ->group(group);
 }
 
-void add_ranks_option(CLI::App& app) {
-  app.add_option_function<std::string>(
-         "--ranks",
-         [](const std::string& value) {
-           require(to_integer(value) == 1, [&] { return text("--ranks = ", value, ": must be 1 in this version"); });
-         },
-         "Ranks that share the work; only 1 in this version")
-      ->type_name("N")
-      ->default_str("1");
-}
-
 void require_writable(const std::string& option, const std::string& path) {
   if (path.empty() || path == "-") return;
   const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();

@@ -79,9 +79,6 @@ struct MeasureArguments {
 };
 void add_measure_options(CLI::App& app, MeasureArguments& measure);
 
-/// `--ranks`: only one for now.
-void add_ranks_option(CLI::App& app);
-
 /// Throws unless a file could be written at \p path, so that long work does not end in nothing. "-" and "" are fine.
 void require_writable(const std::string& option, const std::string& path);
 

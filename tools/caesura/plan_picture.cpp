@@ -140,14 +140,17 @@ std::vector<std::int32_t> slowest_ranks(const solver::Timeline& timeline, std::s
   return ranks;
 }
 
-std::string plan_picture(const MaskInput& input, const solver::Plan& plan, const solver::Timeline& timeline) {
+std::string plan_picture(const MaskInput& input, const solver::Plan& plan, const solver::Timeline& timeline,
+                         const solver::Timeline* measured) {
   const std::vector<std::int32_t> shown = slowest_ranks(timeline, most_ranks);
   const RankColors colors(plan.cluster().ranks);
   const MaskFrame frame = frame_of(plan.mask(), {left, top}, mask_side);
   const double upper_height = std::max(frame.height, std::min(mask_side, 40.0 * static_cast<double>(shown.size())));
   const double timeline_title = top + upper_height + 84;
   const double timeline_top = timeline_title + 64;
-  Svg svg(page_width, timeline_top + timeline_height(shown.size()) + 10);
+  const double measured_title = timeline_top + timeline_height(shown.size()) + 40;
+  const double measured_top = measured_title + 64;
+  Svg svg(page_width, (measured ? measured_top : timeline_top) + timeline_height(shown.size()) + 10);
 
   const std::string source = input.source == "--documents" ? "documents from the command line"
                                                            : std::filesystem::path(input.source).filename().string();
@@ -173,9 +176,15 @@ std::string plan_picture(const MaskInput& input, const solver::Plan& plan, const
   svg.text({bars_left, 106}, "How much, and what moves", {.size = 16, .fill = dark, .bold = true});
   draw_rank_bars(svg, plan, shown, colors, {bars_left, top}, page_width - right_margin - bars_left, upper_height);
 
-  svg.text({left - 56, timeline_title}, "When, and who waits", {.size = 16, .fill = dark, .bold = true});
+  svg.text({left - 56, timeline_title}, measured ? "When, and who waits: predicted" : "When, and who waits",
+           {.size = 16, .fill = dark, .bold = true});
   svg.text({left - 56, timeline_title + 22}, verdict(timeline), {.size = 13});
   draw_timeline(svg, timeline, shown, colors, {left - 56, timeline_top}, page_width - right_margin - left + 56 - 20);
+  if (measured) {
+    svg.text({left - 56, measured_title}, "Measured", {.size = 16, .fill = dark, .bold = true});
+    svg.text({left - 56, measured_title + 22}, verdict(*measured), {.size = 13});
+    draw_timeline(svg, *measured, shown, colors, {left - 56, measured_top}, page_width - right_margin - left + 56 - 20);
+  }
   return svg.finish();
 }
 

@@ -17,7 +17,8 @@ namespace caesura::tools {
 std::vector<std::int32_t> slowest_ranks(const solver::Timeline& timeline, std::size_t most);
 
 /// A plan as one SVG: the mask colored by the rank that computes it, bars of work and traffic, and the predicted time
-/// line.
-std::string plan_picture(const MaskInput& input, const solver::Plan& plan, const solver::Timeline& timeline);
+/// line; below it the measured one, where there is one.
+std::string plan_picture(const MaskInput& input, const solver::Plan& plan, const solver::Timeline& timeline,
+                         const solver::Timeline* measured = nullptr);
 
 }  // namespace caesura::tools

@@ -13,9 +13,12 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <iomanip>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 namespace caesura::tools {
 
@@ -171,6 +174,25 @@ Json added_keys(const PlanFacts& facts) {
 }
 
 }  // namespace
+
+PlanFacts facts_of(solver::Plan plan, std::optional<double> solve_seconds) {
+  solver::LowerBounds bounds = solver::lower_bounds(plan.mask(), plan.cluster(), plan.options());
+  solver::Timeline timeline = solver::simulate(plan, plan.cluster());
+  return {std::move(plan), solve_seconds, bounds, std::move(timeline)};
+}
+
+PlanFacts timed_solve(const Mask& mask, const solver::Cluster& cluster, const solver::Options& options) {
+  constexpr double quick = 0.2;
+  std::vector<double> seconds;
+  for (;;) {
+    const auto begin = std::chrono::steady_clock::now();
+    solver::Plan plan = solver::solve(mask, cluster, options);
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    if (seconds.size() < 3 && seconds.back() < quick) continue;
+    std::sort(seconds.begin(), seconds.end());
+    return facts_of(std::move(plan), seconds[seconds.size() / 2]);
+  }
+}
 
 std::string plan_table(const MaskInput& input, const PlanFacts& facts) {
   const solver::Plan& plan = facts.plan;

@@ -22,6 +22,10 @@ struct PlanFacts {
   solver::Timeline timeline;
 };
 
+PlanFacts facts_of(solver::Plan plan, std::optional<double> solve_seconds);
+/// The median of three solves where they are quick, so that the first touch of memory does not count.
+PlanFacts timed_solve(const Mask& mask, const solver::Cluster& cluster, const solver::Options& options);
+
 /// What is planned, how good the plan is beside its lower bounds, and the slowest ranks.
 std::string plan_table(const MaskInput& input, const PlanFacts& facts);
 /// One line for each plan of the same problem.

@@ -4,6 +4,7 @@
 #include "report.hpp"
 
 #include "numbers.hpp"
+#include "ranks.hpp"
 #include <caesura/error.hpp>
 
 #include <nlohmann/json.hpp>
@@ -94,14 +95,17 @@ std::string run_table(const MaskInput& input, const Measurement& measurement, co
 
   std::string result = facts.print() + "\n" + times.print();
   result += text("(median of ", arguments.repeat, arguments.repeat == 1 ? " run" : " runs", " after a warm-up)\n");
-  if (measurement.errors.empty()) return result;
-  Table errors;
-  errors.row({"", "max error", "allowed", ""});
-  for (const TensorError& error : measurement.errors) {
-    errors.row({error.name, formatted("%.2e", error.max_error), formatted("%.2e", error.allowed),
-                error.ok() ? "ok" : "TOO LARGE"});
+  return measurement.errors.empty() ? result : result + "\n" + error_table(measurement.errors);
+}
+
+std::string error_table(const std::vector<TensorError>& errors) {
+  Table table;
+  table.row({"", "max error", "allowed", ""});
+  for (const TensorError& error : errors) {
+    table.row({error.name, formatted("%.2e", error.max_error), formatted("%.2e", error.allowed),
+               error.ok() ? "ok" : "TOO LARGE"});
   }
-  return result + "\n" + errors.print();
+  return table.print();
 }
 
 nlohmann::ordered_json timing_json(const Timing& timing, double gflops, const std::string& variant) {
@@ -161,6 +165,7 @@ nlohmann::ordered_json run_json(const MaskInput& input, const Measurement& measu
 }
 
 void write_text(const std::string& path, const std::string& content) {
+  if (!ranks().speaks()) return;
   if (path == "-") {
     std::cout << content << std::flush;
     return;

@@ -30,6 +30,9 @@ std::string run_table(const MaskInput& input, const Measurement& measurement, co
 nlohmann::ordered_json run_json(const MaskInput& input, const Measurement& measurement,
                                 const MeasureArguments& arguments, const ScoreArguments& score, double peak);
 
+/// How far each tensor is from the reference, and how far it may be.
+std::string error_table(const std::vector<TensorError>& errors);
+
 /// `{seconds, min_seconds, gflops, variant}`.
 nlohmann::ordered_json timing_json(const Timing& timing, double gflops, const std::string& variant);
 nlohmann::ordered_json shape_json(const ProblemSize& size);
