@@ -5,6 +5,8 @@
 #include "polish.hpp"
 #include "strategies.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 
@@ -12,28 +14,36 @@ namespace caesura::solver::impl {
 
 namespace {
 
-/// What dealings are compared by.
-double seconds_of(const Deal& deal) {
-  const Problem& problem = deal.problem();
-  const double excess = std::max(0.0, deal.most_work() / deal.mean_work() - 1 - problem.tolerance());
-  // Traffic that hides is not free: other things want the links too.
-  const double hidden = 0.05 * deal.received() / problem.ranks() * problem.seconds_per_row();
-  return deal.step_seconds() * (1 + 4 * excess) + hidden;
-}
+/// Nobody should send much more than somebody receives, even where it hides.
+constexpr double most_sent_share = 1.2;
 
 double most_received(const Deal& deal) {
   return *std::max_element(deal.traffic().received.begin(), deal.traffic().received.end());
 }
 
+double most_sent(const Deal& deal) { return *std::max_element(deal.traffic().sent.begin(), deal.traffic().sent.end()); }
+
+/// What dealings are compared by.
+double seconds_of(const Deal& deal) {
+  const Problem& problem = deal.problem();
+  const double over = std::max(0.0, deal.most_work() / deal.mean_work() - 1 - problem.tolerance());
+  const double sent = std::max(0.0, most_sent(deal) / std::max(1.0, most_received(deal)) - most_sent_share);
+  // Traffic that hides is not free: other things want the links too.
+  const double hidden = 0.2 * deal.received() / problem.ranks() * problem.seconds_per_row();
+  return deal.step_seconds() * (1 + 4 * over + std::min(0.05, 0.5 * sent)) + hidden;
+}
+
 void polish(Deal& deal) {
   const Problem& problem = deal.problem();
+  // The last thousandth would cost many rows and save nobody time.
+  const double tolerance = std::max(problem.tolerance(), 0.001);
   deal.count_traffic();
   deal.measure_work();
   const double rows_per_pair = problem.seconds_per_pair() / problem.seconds_per_row();
   const double hidden_rows = deal.mean_work() * rows_per_pair;
   Polish search(deal);
   Polish::Rule rule = {
-      .most_work = deal.mean_work() * (1 + problem.tolerance()), .free_rows = hidden_rows, .most_rows = HUGE_VAL};
+      .most_work = deal.mean_work() * (1 + tolerance), .free_rows = hidden_rows, .most_rows = HUGE_VAL};
   rule.moves = 3 * problem.ranks();
   search.level_work(rule);
   rule.moves = 2 * problem.ranks();
@@ -44,19 +54,26 @@ void polish(Deal& deal) {
   rule.free_rows = 1.15 * most_received(deal);
   rule.moves = problem.ranks();
   search.level_traffic(rule);
-  // Where compute is what limits the step, the tolerance is not used up.
+  // Moves do not count what tiles cost. Measured anew, the tolerance is held.
   deal.measure_work();
-  const double slowest_traffic = deal.most_rows() / rows_per_pair;
-  const auto a_little_less = [&] { return deal.mean_work() * (1 + 0.9 * problem.tolerance()); };
-  rule.most_work = std::min(a_little_less(), std::max(slowest_traffic, 1.0001 * deal.mean_work()));
+  const auto a_little_less = [&] { return deal.mean_work() * (1 + 0.9 * tolerance); };
   rule.free_rows = rule.most_rows = std::max(deal.most_rows(), hidden_rows);
   rule.partners = 1;
   rule.moves = 2 * problem.ranks();
+  const auto holds = [&] { return deal.most_work() <= deal.mean_work() * (1 + tolerance); };
+  if (!holds()) {
+    rule.most_work = a_little_less();
+    search.level_work(rule);
+  }
+  // Where compute is what limits the step, it is not used up if little traffic is enough for that.
+  rule.most_work = std::min(a_little_less(), std::max(deal.most_rows() / rows_per_pair, 1.0001 * deal.mean_work()));
+  rule.most_price = 8 * rows_per_pair;
   search.level_work(rule);
-  // Moves do not count what tiles cost. Measured anew, the tolerance is held, in the end at any price.
+  rule.most_price = HUGE_VAL;
+  // In the end at any price.
   for (int round = 0; round < 4; ++round) {
     deal.measure_work();
-    if (deal.most_work() <= deal.mean_work() * (1 + problem.tolerance())) break;
+    if (holds()) break;
     rule.most_work = a_little_less();
     if (round > 0) rule.most_rows = HUGE_VAL;
     rule.partners = 4;
@@ -65,15 +82,62 @@ void polish(Deal& deal) {
   }
 }
 
-/// How many recipes are tried: what a few milliseconds allow.
-std::vector<Recipe> recipes_for(const Problem& problem) {
-  const Recipe all = {};
-  const Recipe light = {.light = true};
-  if (problem.ranks() > 96) return {light};
-  if (problem.ranks() > 40) return {all};
-  if (problem.ranks() > 16) return {all, light, {.headroom = 1, .light = true}};
-  return {
-      all, light, {.headroom = 0}, {.headroom = 1}, {.headroom = 0.25, .light = true}, {.headroom = 1, .light = true}};
+/// Whether traffic takes much less time than compute.
+bool hides_easily(const Deal& deal) {
+  const Problem& problem = deal.problem();
+  return deal.most_rows() * problem.seconds_per_row() < 0.8 * deal.mean_work() * problem.seconds_per_pair();
+}
+
+/// A greedy dealing can be more even than any that saves rows. Where its rows might hide too, levels work, whatever rows that
+/// costs, until none is faster.
+void outdo_greedy(std::optional<Deal>& best) {
+  const Problem& problem = best->problem();
+  const std::int64_t chunk = default_chunk(problem);
+  for (const Dispatch kind : {Dispatch::lpt, Dispatch::topp}) {
+    const Deal& deal = *best;
+    if (!hides_easily(deal) || deal.most_work() < 1.0002 * deal.mean_work()) return;
+    // It looks at a share of all ranks for each chunk: more time than there is.
+    if (kind == Dispatch::topp && problem.ranks() > 96) return;
+    Deal greedy =
+        deal_as(problem, kind == Dispatch::lpt ? deal_lpt(problem, chunk) : deal_topp(problem, chunk, Options{}.top_p));
+    greedy.measure_work();
+    greedy.count_traffic();
+    if (greedy.step_seconds() >= deal.step_seconds()) continue;
+    const double rows_per_pair = problem.seconds_per_pair() / problem.seconds_per_row();
+    Deal even = deal;
+    Polish search(even);
+    search.level_work({.most_work = std::max(greedy.most_rows() / rows_per_pair, greedy.most_work()),
+                       .free_rows = most_sent_share * most_received(deal),
+                       .most_rows = deal.mean_work() * rows_per_pair,
+                       .moves = 8 * problem.ranks(),
+                       .partners = 2});
+    even.measure_work();
+    if (even.most_work() < deal.most_work()) best.emplace(std::move(even));
+  }
+}
+
+/// Settings in the order in which they are tried.
+constexpr std::array<Recipe, 9> recipes = {{{.light = true},
+                                            {.headroom = 0.8, .spare = 0.5},
+                                            {.spare = 0.25},
+                                            {.headroom = 0},
+                                            {.headroom = 1, .spare = 0.25},
+                                            {},
+                                            {.spare = 0.1},
+                                            {.headroom = 1},
+                                            {.spare = 0.25, .light = true}}};
+
+/// Whether another recipe may be tried after so many that looked at so many pieces: as many as a few milliseconds allow.
+bool has_time(const Problem& problem, const Deal& best, std::size_t tried, std::int64_t looked_at) {
+  const std::int64_t ranks = problem.ranks();
+  if (ranks <= 16) return true;
+  if (problem.components().size() > static_cast<std::size_t>(32 * ranks)) return false;
+  const std::size_t usual = ranks > 40 ? 2 : 5;
+  const bool early = ranks <= 40 || looked_at <= (ranks > 96 ? 2000 : 1200) * ranks;  // 25,000 take about a millisecond
+  if (most_sent(best) > most_sent_share * most_received(best)) return tried == 1 || (early && tried < usual + 2);
+  // Other settings save rows, which have time enough here.
+  if (ranks > 40 && hides_easily(best)) return false;
+  return early && tried < usual;
 }
 
 }  // namespace
@@ -84,15 +148,17 @@ std::vector<Recipe> recipes_for(const Problem& problem) {
 std::vector<OwnedRange> deal_balanced(const Problem& problem) {
   std::optional<Deal> best;
   double least = 0;
+  std::int64_t looked_at = 0;
   const auto offer = [&](Deal deal) {
     const double cost = seconds_of(deal);
     if (!best || cost < least) least = cost, best.emplace(std::move(deal));
   };
-  for (const Recipe& recipe : recipes_for(problem)) {
-    Deal deal = construct(problem, recipe);
+  for (std::size_t tried = 0; tried < recipes.size(); ++tried) {
+    if (tried > 0 && !has_time(problem, *best, tried, looked_at)) break;
+    Deal deal = construct(problem, recipes[tried]);
     polish(deal);
+    looked_at += deal.looked_at();
     offer(std::move(deal));
-    if (problem.ranks() > 16 && best->step_seconds() < 1.002 * problem.seconds_per_pair() * best->mean_work()) break;
   }
   Deal contiguous = deal_as(problem, deal_contiguous(problem));
   if (contiguous.most_work() < 1.5 * contiguous.mean_work() || problem.ranks() <= 8) {
@@ -110,6 +176,7 @@ std::vector<OwnedRange> deal_balanced(const Problem& problem) {
     polish(greedy);
     offer(std::move(greedy));
   }
+  outdo_greedy(best);
   return best->owned();
 }
 

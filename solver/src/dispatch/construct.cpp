@@ -3,6 +3,7 @@
 
 #include "construct.hpp"
 
+#include "fill.hpp"
 #include "group.hpp"
 
 #include <algorithm>
@@ -14,14 +15,11 @@ namespace caesura::solver::impl {
 
 namespace {
 
-/// A part of a component that still has no owner: its rows from the sparse end on.
-struct Rest {
-  std::int64_t rows;
-  std::int32_t component;
-  friend bool operator<(const Rest& a, const Rest& b) {
-    return a.rows != b.rows ? a.rows < b.rows : a.component > b.component;
-  }
-};
+constexpr double short_share = 0.5;   // of a rank's tokens: shorter components are filler
+constexpr double least_group = 1.5;   // ranks that a component must be worth to get its own
+constexpr double least_part = 0.1;    // of a rank's work that it must have left to get a part of a middle component
+constexpr double send_factor = 1.15;  // of the most rows that a rank receives, what a rank may send where that hides
+constexpr double send_spare = 0.07;   // of that, left to what other pieces will add
 
 class Construction {
  public:
@@ -31,7 +29,8 @@ class Construction {
         deal_(problem),
         ranks_(problem.ranks()),
         tokens_(std::max<std::int64_t>(1, problem.room(0))),
-        cap_(problem.mean_pairs() * (1 + recipe.headroom * problem.tolerance())) {}
+        cap_(problem.mean_pairs() * (1 + recipe.headroom * problem.tolerance())),
+        planned_(static_cast<std::size_t>(problem.ranks())) {}
 
   Deal build() {
     std::vector<std::int32_t> order(problem_.components().size());
@@ -41,23 +40,43 @@ class Construction {
     });
     const std::size_t longs = count_longs(order);
     find_price(order, longs);
-    deal_groups(order, longs);
+    plan_groups(order, longs);
     find_short_price(order, longs);
+    open_groups();
     for (std::size_t i = longs; i < order.size(); ++i) {
       const std::int64_t rows = deal_.component(order[i]).rows.size();
       (rows > short_rows() ? middles_ : shorts_).push_back({rows, order[i]});
     }
     deal_middles();
-    deal_shorts();
+    deal_groups();
+    fill(deal_, shorts_, left_, cap_);
     return std::move(deal_);
   }
 
  private:
+  struct Group {
+    std::int32_t component;
+    std::int32_t first;  ///< of its ranks
+    std::int32_t size;
+    double room;  ///< excess of other components that its ranks can take
+  };
+  /// What a rank is there for besides middle components.
+  struct Planned {
+    std::int32_t group = -1;
+    std::int64_t rows = 0;
+    double most = 0;             ///< excess of middle components
+    bool receives_much = false;  ///< the dense half of a group: middle components come whole or not at all
+  };
+
   Ascending ascending(std::int32_t c) const { return {problem_, deal_.component(c)}; }
-  std::int64_t short_rows() const {
-    return static_cast<std::int64_t>(recipe_.short_share * static_cast<double>(tokens_));
+  std::int64_t short_rows() const { return static_cast<std::int64_t>(short_share * static_cast<double>(tokens_)); }
+  /// Tokens that a middle component may have on a rank, beside the plan of its group.
+  std::int64_t token_room(std::int32_t rank) const {
+    return std::max<std::int64_t>(0, deal_.room(rank) - planned_[static_cast<std::size_t>(rank)].rows);
   }
   double area_room(std::int32_t rank) const {
+    const Planned& planned = planned_[static_cast<std::size_t>(rank)];
+    if (planned.group >= 0) return std::min(planned.most, groups_[static_cast<std::size_t>(planned.group)].room);
     return cap_ - deal_.work(rank) - price_ * static_cast<double>(deal_.room(rank));
   }
 
@@ -68,15 +87,27 @@ class Construction {
     return longs;
   }
 
+  /// Excess that makes a rank's work the mean.
+  double capacity() const { return problem_.mean_pairs() - price_ * static_cast<double>(tokens_); }
+
   /// Ranks that a component fills, if each has filler of price_ beside it.
   double worth(const Component& component) const {
-    const double capacity = problem_.mean_pairs() - price_ * static_cast<double>(tokens_);
-    if (capacity <= 0) return static_cast<double>(ranks_);
-    return (component.pairs - price_ * static_cast<double>(component.rows.size())) / capacity;
+    if (capacity() <= 0) return static_cast<double>(ranks_);
+    return (component.pairs - price_ * static_cast<double>(component.rows.size())) / capacity();
   }
 
-  /// The price of filler: mean pairs of a row of the material that fills up the ranks of the long components. That is everything
-  /// that stays whole, so that filler nets to zero; or, `recipe_.light`, just as much of it as is needed, lightest rows first.
+  /// Rows that fill up the ranks of the long components.
+  double filler_wanted(const std::vector<std::int32_t>& order, std::size_t longs) const {
+    double wanted = 0;
+    for (std::size_t i = 0; i < longs; ++i) {
+      const Component& component = deal_.component(order[i]);
+      wanted += worth(component) * static_cast<double>(tokens_) - static_cast<double>(component.rows.size());
+    }
+    return wanted;
+  }
+
+  /// The price of filler: mean pairs of a row of the material that fills up the ranks of the long components. That is the shortest
+  /// components, whole, as many as are needed, so that filler nets to zero; or, `recipe_.light`, the lightest rows of all.
   void find_price(const std::vector<std::int32_t>& order, std::size_t longs) {
     std::int64_t low = 1;
     std::int64_t high = 1;
@@ -91,14 +122,23 @@ class Construction {
         pairs += ascending(order[i]).pairs(0, taken);
       }
       price_ = rows > 0 ? pairs / rows : 0;
-      double wanted = 0;
-      for (std::size_t i = 0; i < longs; ++i) {
-        const Component& component = deal_.component(order[i]);
-        wanted += worth(component) * static_cast<double>(tokens_) - static_cast<double>(component.rows.size());
-      }
-      return rows >= wanted;
+      return rows >= filler_wanted(order, longs);
     };
-    if (!recipe_.light) low = high;
+    if (!recipe_.light) {
+      double rows = 0;
+      double pairs = 0;
+      for (std::size_t i = order.size(); i-- > longs;) {
+        const Component& component = deal_.component(order[i]);
+        if (component.rows.size() > short_rows() && rows > 0) {
+          price_ = pairs / rows;
+          if (rows >= filler_wanted(order, longs)) return;
+        }
+        rows += static_cast<double>(component.rows.size());
+        pairs += component.pairs;
+        price_ = pairs / rows;
+      }
+      return;
+    }
     while (low < high) {
       const std::int64_t middle = low + (high - low) / 2;
       enough(middle) ? high = middle : low = middle + 1;
@@ -122,7 +162,6 @@ class Construction {
   std::vector<std::int32_t> group_sizes(const std::vector<std::int32_t>& order, std::size_t longs) const {
     std::vector<std::int32_t> sizes(longs, 0);
     std::vector<double> remainders(longs, 0);
-    double worth_all = 0;
     std::int32_t used = 0;
     const auto grow = [&](std::size_t i, std::int32_t by) {
       sizes[i] += by;
@@ -134,9 +173,8 @@ class Construction {
       const double share = worth(component);
       const double filled = static_cast<double>(component.rows.size()) / static_cast<double>(tokens_);
       // What has more tokens than its ranks would hold is light material for others.
-      if (share < recipe_.least_group || share < filled - 0.5) continue;
+      if (share < least_group || share < filled - 0.5) continue;
       remainders[i] = share;
-      worth_all += share;
       grow(i, static_cast<std::int32_t>(
                   std::max({std::floor(share), std::ceil(filled - 1e-9), std::ceil(component.pairs / cap_ - 1e-9)})));
     }
@@ -153,33 +191,78 @@ class Construction {
                         static_cast<double>(deal_.component(order[i]).rows.size());
       grow(i, fits ? -1 : -sizes[i]);
     }
-    for (std::size_t i = extreme(1);
-         i < longs && used < std::min<double>(ranks_, std::floor(worth_all)) && remainders[i] > 0; i = extreme(1))
+    for (std::size_t i = extreme(1); i < longs && used < ranks_ && remainders[i] > 0.01 * sizes[i]; i = extreme(1))
       grow(i, 1);
     return sizes;
   }
 
-  /// Gives the components that are worth several ranks as many fresh ones; the other long ones become middles.
-  void deal_groups(const std::vector<std::int32_t>& order, std::size_t longs) {
+  /// Rows that a rank may send: what some rank receives at least, for it owns the end of a long component, or a little more where
+  /// that hides. Less than that by what other pieces will add.
+  double send_limit(const std::vector<std::int32_t>& order, const std::vector<std::int32_t>& sizes) const {
+    const double hidden = problem_.mean_pairs() * problem_.seconds_per_pair() / problem_.seconds_per_row();
+    double received = 0;
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      if (sizes[i] < 2) continue;
+      const double size = static_cast<double>(deal_.component(order[i]).rows.size());
+      received = std::max(received, size - std::min(static_cast<double>(tokens_), size / sizes[i]));
+    }
+    return std::max(1.0, (1 - send_spare) * std::clamp(hidden, received, send_factor * received));
+  }
+
+  /// Plans as many fresh ranks for each component that is worth several; the other long ones become middles.
+  void plan_groups(const std::vector<std::int32_t>& order, std::size_t longs) {
     const std::vector<std::int32_t> sizes = group_sizes(order, longs);
     std::int32_t fresh = 0;
-    const double hidden = problem_.mean_pairs() * problem_.seconds_per_pair() / problem_.seconds_per_row();
+    send_limit_ = send_limit(order, sizes);
     for (std::size_t i = 0; i < longs; ++i) {
-      const std::int32_t c = order[i];
       if (sizes[i] == 0) {
-        middles_.push_back({deal_.component(c).rows.size(), c});
+        middles_.push_back({deal_.component(order[i]).rows.size(), order[i]});
         continue;
       }
-      const GroupRule rule = {.tokens = tokens_, .price = price_, .send_limit = recipe_.send_factor * hidden};
-      const Ascending component = ascending(c);
-      const GroupShape shape = shape_group(component, deal_.component(c).prefix, sizes[i], rule);
+      groups_.push_back({order[i], fresh, sizes[i], 0});
+      const GroupShape shape = shape_of(groups_.back());
       for (std::int32_t g = 0; g < sizes[i]; ++g) {
         const std::size_t s = static_cast<std::size_t>(g);
-        put_fitting(c, shape.heads[s], shape.heads[s + 1], fresh + g);
-        put_fitting(c, shape.strips[s + 1], shape.strips[s], fresh + g);
+        Planned& planned = planned_[static_cast<std::size_t>(fresh + g)];
+        planned.receives_much = recipe_.spare > 0 && 2 * g < sizes[i];
+        planned.group = static_cast<std::int32_t>(groups_.size()) - 1;
+        // With some to spare: beside middle components the shares of the rows shift.
+        const std::int64_t rows = shape.strips[s] - shape.strips[s + 1] + shape.heads[s + 1] - shape.heads[s];
+        planned.rows = rows + static_cast<std::int64_t>(recipe_.spare * static_cast<double>(rows + tokens_ / 4));
       }
-      if (shape.strips.back() > shape.heads.back()) left_.push_back({c, shape.heads.back(), shape.strips.back()});
       fresh += sizes[i];
+    }
+  }
+
+  GroupShape shape_of(const Group& group) const {
+    GroupRule rule = {.tokens = {}, .loads = {}, .price = price_, .send_limit = send_limit_};
+    for (std::int32_t rank = group.first; rank < group.first + group.size; ++rank) {
+      rule.tokens.push_back(deal_.room(rank));
+      rule.loads.push_back(deal_.work(rank) - price_ * static_cast<double>(problem_.room(rank) - deal_.room(rank)));
+    }
+    return shape_group(ascending(group.component), deal_.component(group.component).prefix, group.size, rule);
+  }
+
+  /// What each group can take beside its component, now that the price is that of the short ones.
+  void open_groups() {
+    for (Group& group : groups_) {
+      const double excess = ascending(group.component).excess(0, deal_.component(group.component).rows.size(), price_);
+      group.room = group.size * capacity() - excess;
+      for (std::int32_t rank = group.first; rank < group.first + group.size; ++rank)
+        planned_[static_cast<std::size_t>(rank)].most = (recipe_.spare > 0 ? 0.5 : 0.7) * excess / group.size;
+    }
+  }
+
+  void deal_groups() {
+    for (const Group& group : groups_) {
+      const GroupShape shape = shape_of(group);
+      for (std::int32_t g = 0; g < group.size; ++g) {
+        const std::size_t s = static_cast<std::size_t>(g);
+        put_fitting(group.component, shape.heads[s], shape.heads[s + 1], group.first + g);
+        put_fitting(group.component, shape.strips[s + 1], shape.strips[s], group.first + g);
+      }
+      if (shape.strips.back() > shape.heads.back())
+        left_.push_back({group.component, shape.heads.back(), shape.strips.back()});
     }
   }
 
@@ -190,7 +273,8 @@ class Construction {
     if (fits < end - begin) left_.push_back({c, begin, end - fits});
   }
 
-  /// Longest first: whole to the rank it fits best, else the densest part that any rank can take.
+  /// Longest first: whole to the rank it fits best, else the densest part that any rank can take. Before the long components, whose
+  /// strips can be cut to what is left anywhere.
   void deal_middles() {
     std::priority_queue<Rest> queue(middles_.begin(), middles_.end());
     while (!queue.empty()) {
@@ -204,90 +288,44 @@ class Construction {
       const double excess = component.excess(0, rest.rows, price_);
       std::int32_t whole = -1;
       double slack = HUGE_VAL;
-      for (std::int32_t rank = 0; rank < ranks_; ++rank) {
+      for (std::int32_t rank = ranks_; rank-- > 0;) {
         const double left = area_room(rank) - excess;
-        if (deal_.room(rank) >= rest.rows && left >= 0 && left < slack) slack = left, whole = rank;
+        if (token_room(rank) >= rest.rows && left >= 0 && left < slack) slack = left, whole = rank;
       }
       if (whole >= 0) {
-        deal_.put(rest.component, component.rows(0, rest.rows), whole);
+        put_middle(rest.component, component.rows(0, rest.rows), excess, whole);
         continue;
       }
+      const double least = least_part * cap_;
       std::int32_t taker = -1;
       double most = -1;
       std::int64_t begin = 0;
-      for (std::int32_t rank = 0; rank < ranks_; ++rank) {
+      for (std::int32_t rank = ranks_; rank-- > 0;) {
         const double room = area_room(rank);
-        if (deal_.room(rank) <= 0 || room <= most) continue;
-        const std::int64_t from = std::max(rest.rows - deal_.room(rank), component.begin_of(rest.rows, room, price_));
+        if (planned_[static_cast<std::size_t>(rank)].receives_much || token_room(rank) <= 0 || room <= most ||
+            room < least)
+          continue;
+        const std::int64_t from = std::max(rest.rows - token_room(rank), component.begin_of(rest.rows, room, price_));
         const double taken = component.excess(from, rest.rows, price_);
         if (from < rest.rows && taken > most) most = taken, taker = rank, begin = from;
       }
       if (taker < 0) {
-        // No area left anywhere: to the least loaded rank with room.
-        for (std::int32_t rank = 0; rank < ranks_; ++rank)
-          if (deal_.room(rank) > 0 && (taker < 0 || deal_.work(rank) < deal_.work(taker))) taker = rank;
-        begin = std::max<std::int64_t>(0, rest.rows - deal_.room(taker));
+        // No work left anywhere: filler, in as few parts as there are tokens for.
+        shorts_.push_back(rest);
+        continue;
       }
-      deal_.put(rest.component, component.rows(begin, rest.rows), taker);
+      put_middle(rest.component, component.rows(begin, rest.rows), most, taker);
       if (begin > 0) queue.push({begin, rest.component});
     }
   }
 
-  /// Longest first, each to the rank that wants the densest filler; the last ones are cut to make tokens exact.
-  void deal_shorts() {
-    std::sort(shorts_.begin(), shorts_.end(), [](const Rest& a, const Rest& b) { return b < a; });
-    using Wish = std::pair<double, std::int32_t>;
-    std::priority_queue<Wish> wishes;   // by density that the rank still wants
-    std::priority_queue<Wish> waiting;  // by room: too little for the last components, maybe enough for shorter ones
-    const auto wish = [&](std::int32_t rank) {
-      if (deal_.room(rank) > 0)
-        wishes.emplace((cap_ - deal_.work(rank)) / static_cast<double>(deal_.room(rank)), -rank);
-    };
-    for (std::int32_t rank = 0; rank < ranks_; ++rank) wish(rank);
-    for (const Rest rest : shorts_) {
-      for (; !waiting.empty() && waiting.top().first >= static_cast<double>(rest.rows); waiting.pop())
-        wish(-waiting.top().second);
-      while (!wishes.empty() && deal_.room(-wishes.top().second) < rest.rows) {
-        waiting.emplace(static_cast<double>(deal_.room(-wishes.top().second)), wishes.top().second);
-        wishes.pop();
-      }
-      if (wishes.empty()) {
-        // Nobody has room for all of it: from the dense end down, where most room is.
-        for (std::int64_t end = rest.rows; end > 0;) {
-          const std::int32_t rank = -waiting.top().second;
-          waiting.pop();
-          const std::int64_t part = std::min(end, deal_.room(rank));
-          deal_.put(rest.component, ascending(rest.component).rows(end - part, end), rank);
-          end -= part;
-          if (deal_.room(rank) > 0) waiting.emplace(static_cast<double>(deal_.room(rank)), -rank);
-        }
-        continue;
-      }
-      const std::int32_t rank = -wishes.top().second;
-      wishes.pop();
-      deal_.put(rest.component, ascending(rest.component).rows(0, rest.rows), rank);
-      wish(rank);
-    }
-    for (const Left& left : left_) put_in_parts(left.component, left.begin, left.end);
+  void put_middle(std::int32_t c, Range rows, double excess, std::int32_t rank) {
+    deal_.put(c, rows, rank);
+    Planned& planned = planned_[static_cast<std::size_t>(rank)];
+    if (planned.group < 0) return;
+    planned.most -= excess;
+    groups_[static_cast<std::size_t>(planned.group)].room -= excess;
   }
-
-  /// Where most room is left, from the dense end down.
-  void put_in_parts(std::int32_t c, std::int64_t begin, std::int64_t end) {
-    while (begin < end) {
-      std::int32_t widest = 0;
-      for (std::int32_t rank = 1; rank < ranks_; ++rank)
-        if (deal_.room(rank) > deal_.room(widest)) widest = rank;
-      const std::int64_t part = std::min(end - begin, deal_.room(widest));
-      deal_.put(c, ascending(c).rows(end - part, end), widest);
-      end -= part;
-    }
-  }
-
-  struct Left {
-    std::int32_t component;
-    std::int64_t begin;
-    std::int64_t end;
-  };
 
   const Problem& problem_;
   const Recipe recipe_;
@@ -299,6 +337,9 @@ class Construction {
   std::vector<Rest> middles_;
   std::vector<Rest> shorts_;
   std::vector<Left> left_;
+  std::vector<Group> groups_;
+  std::vector<Planned> planned_;
+  double send_limit_ = 0;
 };
 
 }  // namespace

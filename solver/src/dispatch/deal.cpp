@@ -129,6 +129,7 @@ Deal::Effect Deal::effect(std::span<const Move> moves, double limit) {
     }
   };
   for (std::size_t i = 0; i < changed_count_; ++i) {
+    looked_at_ += static_cast<std::int64_t>(changed_[i].pieces.size());
     note(pieces(changed_[i].component));
     note(changed_[i].pieces);
   }

@@ -64,6 +64,8 @@ class Deal {
     double most = 0;      ///< sent or received by one of the ranks concerned, afterwards
   };
   Effect effect(std::span<const Move> moves, double limit);
+  /// Pieces that `effect` has looked at so far, a measure of the time it took.
+  std::int64_t looked_at() const { return looked_at_; }
   void apply(std::span<const Move> moves);
 
   /// The slowest rank's max(compute, received, sent).
@@ -103,6 +105,7 @@ class Deal {
   std::vector<Concerned> concerned_;
   std::vector<std::int64_t> seen_;  ///< by rank: the call of `effect` that met it last
   std::int64_t call_ = 0;
+  std::int64_t looked_at_ = 0;
   mutable std::vector<OwnedRange> scratch_;
 };
 

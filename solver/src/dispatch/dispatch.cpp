@@ -12,8 +12,7 @@ namespace caesura::solver {
 namespace {
 
 std::int64_t chunk_rows(const impl::Problem& problem, const Options& options) {
-  if (options.chunk > 0) return options.chunk;
-  return std::clamp<std::int64_t>(problem.total() / (8 * std::int64_t{problem.ranks()}), 1, 512);
+  return options.chunk > 0 ? options.chunk : impl::default_chunk(problem);
 }
 
 std::vector<OwnedRange> deal(const impl::Problem& problem, const Options& options) {
@@ -65,7 +64,8 @@ Placement dispatch(std::span<const WeightedMask> masks, const Cluster& cluster, 
   double least = seconds(best);
   for (const WeightedMask& weighted : masks) {
     if (weighted.weight == 0 || weighted.mask.slices().empty()) continue;
-    Placement other = dispatch_as_one(std::span(&weighted, 1), cluster, options);
+    const WeightedMask alone = {weighted.mask, 1};
+    Placement other = dispatch_as_one(std::span(&alone, 1), cluster, options);
     const double sum = seconds(other);
     if (sum < least) least = sum, best = std::move(other);
   }

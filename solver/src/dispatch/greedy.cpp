@@ -34,6 +34,10 @@ Chunk cut_front(Chunk& chunk, std::int64_t rows) {
 
 }  // namespace
 
+std::int64_t default_chunk(const Problem& problem) {
+  return std::clamp<std::int64_t>(problem.total() / (8 * std::int64_t{problem.ranks()}), 1, 512);
+}
+
 /// Longest processing time first (Graham 1969): each chunk to the rank with the fewest pairs that still has room for tokens.
 std::vector<OwnedRange> deal_lpt(const Problem& problem, std::int64_t chunk_rows) {
   using Load = std::pair<double, std::int32_t>;

@@ -11,93 +11,95 @@ namespace caesura::solver::impl {
 
 namespace {
 
-/// One round: strips for given sizes of the head slices.
-GroupShape cut(const Ascending& component, std::int32_t ranks, std::int64_t head, const std::vector<double>& slices,
-               const GroupRule& rule) {
-  GroupShape shape;
-  shape.heads.push_back(0);
-  double sum = 0;
-  for (std::int32_t i = 0; i < ranks; ++i) {
-    sum += slices[static_cast<std::size_t>(i)];
-    shape.heads.push_back(i + 1 == ranks ? head
-                                         : std::clamp<std::int64_t>(std::llround(sum), shape.heads.back(), head));
-  }
-  const double level = component.excess(0, component.size(), rule.price) / ranks;
-  std::int64_t end = component.size();
-  shape.strips.push_back(end);
-  std::int64_t capacity = rule.tokens * ranks;  // of the ranks that follow, less their slices
-  for (std::int32_t i = 0; i < ranks; ++i) {
-    const std::size_t s = static_cast<std::size_t>(i);
-    const std::int64_t slice = shape.heads[s + 1] - shape.heads[s];
-    capacity -= rule.tokens;
-    const double room = level - component.excess(shape.heads[s], shape.heads[s + 1], rule.price);
-    std::int64_t begin = i + 1 == ranks ? head : component.begin_of(end, room, rule.price);
-    const std::int64_t later_slices = head - shape.heads[s + 1];
-    begin = std::min(begin, head + std::max<std::int64_t>(0, capacity - later_slices));
-    begin = std::clamp(std::max(begin, end - (rule.tokens - slice)), head, end);
-    end = begin;
-    shape.strips.push_back(end);
-  }
-  return shape;
+double sparse_part(const Ascending& component, std::int64_t begin, std::int64_t end, double price) {
+  return begin < end ? component.excess(begin, end, price) : 0;
 }
 
-std::vector<double> sends(const GroupShape& shape, bool prefix) {
-  const std::size_t ranks = shape.strips.size() - 1;
-  std::vector<double> result(ranks);
-  for (std::size_t i = 0; i < ranks; ++i) {
-    const double strip = static_cast<double>(shape.strips[i] - shape.strips[i + 1]);
-    const double slice = static_cast<double>(shape.heads[i + 1] - shape.heads[i]);
-    const double others = static_cast<double>(ranks - 1);
-    result[i] = prefix ? strip * static_cast<double>(i) + slice * others : strip * others;
+/// Strips and slices for given sends: ranks from \p first on take as much of the sparse end as they may send, at most \p limit;
+/// those before it take none. A fraction in between takes its part of that.
+GroupShape cut(const Ascending& component, bool prefix, std::int32_t ranks, const GroupRule& rule, double first) {
+  // Beside what the ranks have already, everybody gets up to the same level.
+  const double level =
+      (component.excess(0, component.size(), rule.price) + std::accumulate(rule.loads.begin(), rule.loads.end(), 0.0)) /
+      ranks;
+  std::int64_t later_tokens = std::accumulate(rule.tokens.begin(), rule.tokens.end(), std::int64_t{0});
+  const double others = std::max(1, ranks - 1);
+  GroupShape shape;
+  shape.heads.push_back(0);
+  shape.strips.push_back(component.size());
+  double most_excess = 0;
+  for (std::int32_t i = 0; i < ranks; ++i) {
+    const std::int64_t head = shape.heads.back();
+    const std::int64_t end = shape.strips.back();
+    const std::int64_t tokens = rule.tokens[static_cast<std::size_t>(i)];
+    const double load = rule.loads[static_cast<std::size_t>(i)];
+    const std::int64_t most = std::min(tokens, end - head);
+    // What the ranks that follow cannot own.
+    later_tokens -= tokens;
+    const std::int64_t least = std::min(most, end - head - later_tokens);
+    const double part = std::clamp(i + 1 - first, 0.0, 1.0);
+    const auto slice_beside = [&](std::int64_t strip) {
+      const double may_send = part * std::max(0.0, rule.send_limit - static_cast<double>(strip) * i) / others;
+      return std::min(static_cast<std::int64_t>(may_send), most - strip);
+    };
+    std::int64_t strip = most;
+    std::int64_t slice = 0;
+    if (i + 1 < ranks && part == 0) {
+      strip = std::max(least, std::min(most, end - component.begin_of(end, level - load, rule.price)));
+    } else if (i + 1 < ranks) {
+      std::int64_t low = 0;
+      while (low < strip) {
+        const std::int64_t middle = low + (strip - low + 1) / 2;
+        const double excess = sparse_part(component, end - middle, end, rule.price) +
+                              sparse_part(component, head, head + slice_beside(middle), rule.price);
+        load + excess <= level ? low = middle : strip = middle - 1;
+      }
+      slice = slice_beside(strip);
+      strip = std::max(strip, std::min(least, most) - slice);
+    }
+    const double sent =
+        static_cast<double>(strip) * (prefix && i + 1 < ranks ? i : others) + static_cast<double>(slice) * others;
+    shape.most_sent = std::max(shape.most_sent, sent);
+    shape.heads.push_back(head + slice);
+    shape.strips.push_back(end - strip);
+    most_excess = std::max(most_excess, load + sparse_part(component, end - strip, end, rule.price) +
+                                            sparse_part(component, head, head + slice, rule.price));
+    shape.received += static_cast<double>(end);
   }
-  return result;
+  shape.received -= static_cast<double>(component.size());
+  shape.uneven = level > 0 ? most_excess / level - 1 : 0;
+  return shape;
 }
 
 }  // namespace
 
 GroupShape shape_group(const Ascending& component, bool prefix, std::int32_t ranks, const GroupRule& rule) {
-  const std::size_t count = static_cast<std::size_t>(ranks);
   GroupShape best;
   double best_score = HUGE_VAL;
-  for (const double share : {0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7}) {
-    if (!prefix && share > 0) break;
-    const std::int64_t head = static_cast<std::int64_t>(share * static_cast<double>(component.size()));
-    std::vector<double> slices(count, static_cast<double>(head) / ranks);
-    const int rounds = head == 0 ? 1 : 10;
-    for (int round = 0; round < rounds; ++round) {
-      GroupShape shape = cut(component, ranks, head, slices, rule);
-      const std::vector<double> sent = sends(shape, prefix);
-      shape.most_sent = *std::max_element(sent.begin(), sent.end());
-      shape.received =
-          std::accumulate(shape.strips.begin(), shape.strips.end() - 1, 0.0) - static_cast<double>(component.size());
-      const double own = static_cast<double>(shape.strips[0] - shape.strips[1] + shape.heads[1]);
-      // What the densest strip receives, or a little more where that hides.
-      const double most_received = static_cast<double>(component.size()) - own;
-      const double limit = std::clamp(rule.send_limit, most_received, 1.15 * most_received);
-      // What does not fit is dealt again elsewhere, at the price of another cut.
-      const double left = static_cast<double>(shape.strips.back() - head);
-      double uneven = 0;
-      for (std::size_t i = 0; i < count; ++i) {
-        const double excess = component.excess(shape.strips[i + 1], shape.strips[i], rule.price) +
-                              component.excess(shape.heads[i], shape.heads[i + 1], rule.price);
-        uneven = std::max(uneven, excess * ranks / component.excess(0, component.size(), rule.price) - 1.002);
-      }
-      const double score = shape.received + 3 * ranks * std::max(0.0, shape.most_sent - limit) + 4 * left * ranks +
-                           10 * uneven * ranks * static_cast<double>(component.size());
-      if (score < best_score) {
-        best_score = score;
-        best = shape;
-      }
-      const double mean = std::accumulate(sent.begin(), sent.end(), 0.0) / ranks;
-      double sum = 0;
-      for (std::size_t i = 0; i < count; ++i) {
-        const double fits = static_cast<double>(rule.tokens - (shape.strips[i] - shape.strips[i + 1]));
-        slices[i] = std::clamp(slices[i] + 0.6 * (mean - sent[i]) / std::max(1, ranks - 1), 0.0, std::max(0.0, fits));
-        sum += slices[i];
-      }
-      if (sum > 0)
-        for (double& slice : slices) slice *= static_cast<double>(head) / sum;
+  double best_first = 0;
+  const auto offer = [&](double first) {
+    GroupShape shape = cut(component, prefix, ranks, rule, first);
+    // What does not fit is dealt again elsewhere, at the price of another cut.
+    const double left = static_cast<double>(shape.strips.back() - shape.heads.back());
+    const double score = shape.received + 3 * ranks * std::max(0.0, shape.most_sent - rule.send_limit) +
+                         4 * left * ranks +
+                         10 * std::max(0.0, shape.uneven - 0.002) * ranks * static_cast<double>(component.size());
+    if (score < best_score) {
+      best_score = score;
+      best_first = first;
+      best = std::move(shape);
     }
+  };
+  offer(ranks);
+  if (!prefix || ranks == 1) return best;
+  // As few ranks with slices as the limit allows, the last ones first: a slice pushes the strips of all later ranks down.
+  double step = ranks / 8.0;
+  for (int i = 0; i < 8; ++i) offer(i * step);
+  while (step > 0.03) {
+    step /= 2;
+    const double center = best_first;
+    for (const double first : {center - step, center + step})
+      if (first >= 0 && first < ranks) offer(first);
   }
   return best;
 }

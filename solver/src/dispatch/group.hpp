@@ -51,23 +51,25 @@ class Ascending {
 };
 
 /// How a long component is dealt to several ranks: rank i gets the strip `[strips[i + 1], strips[i])` of its dense part and the
-/// slice `[heads[i], heads[i + 1])` of its sparse part, which costs it nothing: it needs those keys anyway.
+/// slice `[heads[i], heads[i + 1])` of its sparse part, which costs it no traffic: it needs those keys anyway.
 struct GroupShape {
   std::vector<std::int64_t> strips;  ///< from the size of the component down to `heads.back()`
   std::vector<std::int64_t> heads;   ///< from 0 up
   double received = 0;               ///< rows, all ranks together
   double most_sent = 0;              ///< by one rank
+  double uneven = 0;                 ///< excess of the rank that has most, relative to equal shares, less 1
 };
 
 struct GroupRule {
-  std::int64_t tokens = 0;  ///< that a rank may own
-  double price = 0;         ///< mean pairs of a row of the material that fills a rank up
-  double send_limit = 0;    ///< rows that a rank may send without being what limits the step
+  std::vector<std::int64_t> tokens;  ///< by rank: that it may own
+  std::vector<double> loads;         ///< by rank: excess of what it has already
+  double price = 0;                  ///< mean pairs of a row of the material that fills a rank up
+  double send_limit = 0;             ///< rows that a rank may send without being what limits the step
 };
 
-/// Equal excess for each of \p ranks. The share of the sparse part is the smallest for which nobody sends more than the limit
-/// or than the densest strip receives: the slices' sizes are levelled in a few rounds, because the owners of rows that every strip needs
-/// would otherwise send most.
+/// Equal excess for each of \p ranks, with what they have already. As few rows of the sparse end as possible are dealt as slices, to the
+/// last ranks first: a slice takes up excess, which pushes the strips of all later ranks down the component, where more ranks need
+/// what they have. Without slices, the owners of rows that every strip needs would send most.
 GroupShape shape_group(const Ascending& component, bool prefix, std::int32_t ranks, const GroupRule& rule);
 
 }  // namespace caesura::solver::impl

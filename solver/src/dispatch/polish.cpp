@@ -134,7 +134,7 @@ bool Polish::level_work_once(const Rule& rule) {
       if (score < best) best = score, best_ = swap_;
     }
   }
-  if (best == HUGE_VAL) return false;
+  if (best > rule.most_price || best == HUGE_VAL) return false;
   apply(best_);
   return true;
 }

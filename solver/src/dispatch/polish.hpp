@@ -5,6 +5,7 @@
 
 #include "deal.hpp"
 
+#include <cmath>
 #include <vector>
 
 namespace caesura::solver::impl {
@@ -17,11 +18,12 @@ class Polish {
   explicit Polish(Deal& deal) : deal_(deal), pieces_(static_cast<std::size_t>(deal.problem().ranks())) {}
 
   struct Rule {
-    double most_work = 0;      ///< that a rank may have in the end
-    double free_rows = 0;      ///< that a rank may receive or send at no cost
-    double most_rows = 0;      ///< that no swap may make a rank receive or send
-    int moves = 0;             ///< at most
-    std::size_t partners = 4;  ///< tried in each move, of all ranks and again of those that share a component
+    double most_work = 0;          ///< that a rank may have in the end
+    double free_rows = 0;          ///< that a rank may receive or send at no cost
+    double most_rows = 0;          ///< that no swap may make a rank receive or send
+    double most_price = HUGE_VAL;  ///< rows that a pair less on the heaviest rank may cost
+    int moves = 0;                 ///< at most
+    std::size_t partners = 4;      ///< tried in each move, of all ranks and again of those that share a component
   };
 
   /// Swaps until no rank has more than `most_work`, least growth of traffic first, above all where it exceeds `free_rows`.

@@ -20,6 +20,9 @@ std::vector<OwnedRange> deal_topp(const Problem& problem, std::int64_t chunk, do
 std::vector<OwnedRange> deal_balanced(const Problem& problem);
 std::vector<OwnedRange> deal_exact(const Problem& problem, std::int64_t chunk);
 
+/// Rows a chunk of those that deal chunks, if the options name none.
+std::int64_t default_chunk(const Problem& problem);
+
 /// Consecutive rows with their pairs.
 struct Chunk {
   Range rows;

@@ -46,7 +46,7 @@ PlacementCost cost_of(const Mask& mask, const Placement& placement, const Cluste
 /// What no dispatch of \p mask with equal tokens can go below.
 struct LowerBounds {
   double work = 0;               ///< pairs of the busiest rank
-  double mean_receive_rows = 0;  ///< a rank, where no rank exceeds the tolerance
+  double mean_receive_rows = 0;  ///< a rank, where no rank's pairs exceed the tolerance
   double step_seconds = 0;
 };
 LowerBounds lower_bounds(const Mask& mask, const Cluster& cluster, const Options& options);
