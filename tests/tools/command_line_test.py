@@ -22,11 +22,16 @@ class CommandLine(ProgramTest):
         self.fail("subcommand = solve: must be run, plan, attend, bench or info (caesura --help)", "solve")
 
     def test_unknown_options(self):
-        self.fail("The following argument was not expected: --exchange (caesura run --help)", "run", "--documents", "9", "--exchange")
+        self.fail("The following argument was not expected: --exchanges (caesura run --help)", "run", "--documents", "9", "--exchanges")
+        self.fail("The following arguments were not expected: 2 --ranks (caesura bench --help)", "bench", "--ranks", "2")
 
     def test_wrong_values(self):
         cases = {
-            ("--ranks", "4"): "--ranks = 4: must be 1 in this version",
+            ("--ranks", "0"): "--ranks = 0: must be a whole number from 1 to 1048576",
+            ("--ranks", "4", "--nodes", "3"): "--nodes = 3: must divide 4 ranks",
+            ("--ranks", "4", "--exchange", "fast"): "--exchange = fast: must be zero_redundancy, hierarchical, all_gather, ring or qo",
+            ("--ranks", "4", "--stages", "0"): "--stages = 0: must be auto or a whole number from 1 to 1000",
+            ("--plan", "none.json"): "--plan = none.json: cannot be read: must be a JSON file",
             ("--dim", "0"): "--dim = 0: must be a whole number from 1 to 512",
             ("--dim-v", "513"): "--dim-v = 513: must be a whole number from 1 to 512",
             ("--dim", "64.5"): "--dim = 64.5: must be a whole number from 1 to 512",
@@ -55,6 +60,10 @@ class CommandLine(ProgramTest):
 
     def test_an_unknown_variant_lists_the_known_ones(self):
         done = self.run_program("run", "--documents", "9", "--variant", "warp")
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"^caesura run: attention_forward: variant = warp: .*portable\n$")
+
+        done = self.run_program("run", "--documents", "90", "--ranks", "2", "--variant", "warp")
         self.assertEqual(done.returncode, 2)
         self.assertRegex(done.stderr, r"^caesura run: attention_forward: variant = warp: .*portable\n$")
 

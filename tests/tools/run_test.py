@@ -4,10 +4,12 @@
 """`run`, `bench` and `info` as they should go."""
 
 import json
+import os
+import subprocess
 import unittest
 import xml.etree.ElementTree
 
-from program import ProgramTest
+from program import PROGRAM, ProgramTest
 
 
 class Run(ProgramTest):
@@ -74,6 +76,90 @@ class Run(ProgramTest):
             self.assertEqual(len(portable), 1)
             self.assertEqual(portable[0]["refuses"], {})
         self.assertIn("portable", self.succeed("info"))
+
+    def test_info_of_the_machine(self):
+        result = self.succeed_json("info", "--ranks", "1")
+        machine, placement = result["machine"], result["placement"]
+        self.assertGreaterEqual(machine["units"], machine["cores"])
+        self.assertGreaterEqual(machine["cores"], machine["allowed_cores"])
+        self.assertEqual(len(placement["ranks"]), 1)
+        self.assertEqual(len(placement["ranks"][0]["units"]), placement["threads"])
+        self.assertEqual(placement["environment"]["OMP_NUM_THREADS"], str(placement["threads"]))
+        for library in ("mpi", "nccl", "hwloc"):
+            self.assertIn(library, result["build"])
+        printed = self.succeed("info", "--ranks", "3")
+        for word in ("NUMA node", "mpirun --map-by", "OMP_NUM_THREADS=", "local rank 2"):
+            self.assertIn(word, printed)
+
+    def test_ranks_with_every_exchange(self):
+        shape = ("--documents", "100,30,76", "--heads-q", "4", "--heads-kv", "2", "--dim", "16", "--repeat", "1")
+        for exchange in ("zero_redundancy", "hierarchical", "all_gather", "ring", "qo"):
+            with self.subTest(exchange):
+                result = self.succeed_json("run", *shape, "--ranks", "4", "--nodes", "2", "--exchange", exchange, "--softcap", "30", "--dropout", "0.1", "--verify")
+                self.assertTrue(result["verified"])
+                self.assertEqual(len(result["ranks"]), 4)
+                every_key = 206 * 2 * (16 + 16) * 4 * 3
+                self.assertEqual((result["all_gather_bytes"], result["ring_bytes"]), (every_key, every_key))
+                for passes in ("forward", "backward"):
+                    calls = [rank["measured"][passes] for rank in result["ranks"]]
+                    self.assertEqual(sum(call["bytes_sent"] for call in calls), sum(call["bytes_received"] for call in calls))
+                moved = sum(rank["measured"]["forward"]["bytes_received"] for rank in result["ranks"])
+                self.assertEqual(result["bytes_moved"], moved)
+                self.assertAlmostEqual(result["moved_over_all_gather"], moved / every_key)
+                if exchange in ("all_gather", "ring"):
+                    self.assertEqual(moved, every_key)
+                else:
+                    self.assertLess(moved, every_key)
+                    self.assertGreater(moved, 0)
+                self.assertTrue(0 <= result["hidden_share"] <= 1)
+                self.assertTrue(all(rank["measured"]["memory_bytes"] > 0 for rank in result["ranks"]))
+
+    def test_more_ranks_than_rows(self):
+        self.assertTrue(self.succeed_json("run", "--documents", "2,1", "--ranks", "5", "--verify", "--repeat", "1")["verified"])
+
+    def test_reproducible(self):
+        result = self.succeed_json("run", "--documents", "150,80", "--ranks", "3", "--reproducible", "--verify", "--repeat", "1")
+        self.assertTrue(result["verified"])
+
+    def test_a_plan_from_a_file(self):
+        shape = ("--documents", "100,80", "--heads-q", "4", "--heads-kv", "2", "--dim", "16")
+        self.succeed("plan", *shape, "--ranks", "3", "--json", "plan.json")
+        result = self.succeed_json("run", *shape, "--plan", "plan.json", "--verify", "--repeat", "1")
+        self.assertTrue(result["verified"])
+        self.assertEqual(result["hash"], json.loads((self.folder / "plan.json").read_text())["hash"])
+        self.fail("--plan = plan.json: is for another mask: must be for the one that is run", "run", "--documents", "100,81", "--plan", "plan.json")
+        self.fail("--ranks = 2: must be those of --plan = plan.json, 3", "run", *shape, "--plan", "plan.json", "--ranks", "2")
+
+    def test_table_and_picture_of_ranks(self):
+        table = self.succeed("run", "--documents", "100,80", "--ranks", "2", "--verify", "--repeat", "1", "--picture", "ranks.svg")
+        for words in ("bytes moved", "of an all-gather or a ring", "transfers hidden", "1 thread a rank", "rank 1", "waited", "max error", "picture: ranks.svg"):
+            self.assertIn(words, table)
+        root = xml.etree.ElementTree.parse(self.folder / "ranks.svg").getroot()
+        self.assertTrue(root.tag.endswith("svg"))
+
+
+@unittest.skipUnless(os.environ.get("CAESURA_MPIEXEC"), "this build has no MPI")
+class RunOverMpi(ProgramTest):
+    def mpirun(self, ranks, *arguments):
+        return subprocess.run([*os.environ["CAESURA_MPIEXEC"].split(), "-n", str(ranks), PROGRAM, *arguments], cwd=self.folder, capture_output=True, text=True, timeout=300)
+
+    def test_every_exchange(self):
+        for exchange in ("zero_redundancy", "hierarchical", "all_gather", "ring", "qo"):
+            with self.subTest(exchange):
+                done = self.mpirun(4, "run", "--documents", "100,30,76", "--heads-q", "4", "--heads-kv", "2", "--dim", "16", "--exchange", exchange,
+                                   "--repeat", "1", "--verify", "--json", "run.json")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn("max error", done.stdout)
+                self.assertEqual(done.stdout.count("bytes moved"), 1)  # one rank speaks
+                result = json.loads((self.folder / "run.json").read_text())
+                self.assertTrue(result["verified"])
+                self.assertEqual(len(result["ranks"]), 4)
+
+    def test_ranks_must_be_the_launchers(self):
+        done = self.mpirun(2, "run", "--documents", "100,80", "--ranks", "3")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("caesura run: --ranks = 3: must be the launcher's number of processes, 2\n", done.stderr)
+        self.assertEqual(done.stderr.count("caesura run:"), 1)
 
 
 if __name__ == "__main__":

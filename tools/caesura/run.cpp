@@ -63,6 +63,11 @@ PlanFacts plan_of(RunArguments& arguments, const Mask& mask) {
     require(plan.mask() == mask, [&] {
       return text("--plan = ", arguments.plan_file, ": is for another mask: must be for the one that is run");
     });
+    const std::int32_t planned = plan.cluster().ranks;
+    require(arguments.plan.ranks == 0 || arguments.plan.ranks == planned, [&] {
+      return text("--ranks = ", arguments.plan.ranks, ": must be those of --plan = ", arguments.plan_file, ", ",
+                  planned);
+    });
     return facts_of(std::move(plan), std::nullopt);
   }
   arguments.plan.options.layer = layer_of(arguments.shape);

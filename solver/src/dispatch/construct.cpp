@@ -223,7 +223,7 @@ class Construction {
       const GroupShape shape = shape_of(groups_.back());
       for (std::int32_t g = 0; g < sizes[i]; ++g) {
         const std::size_t s = static_cast<std::size_t>(g);
-        Planned& planned = planned_[static_cast<std::size_t>(fresh + g)];
+        Planned& planned = planned_[static_cast<std::size_t>(fresh) + static_cast<std::size_t>(g)];
         planned.receives_much = recipe_.spare > 0 && 2 * g < sizes[i];
         planned.group = static_cast<std::int32_t>(groups_.size()) - 1;
         // With some to spare: beside middle components the shares of the rows shift.
