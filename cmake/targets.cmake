@@ -42,6 +42,7 @@ function(caesura_test name)
   set(target "${label}_${name}")
   add_executable(${target} ${ARGN})
   caesura_target_defaults(${target})
+  target_compile_options(${target} PRIVATE -O1) # a third less to compile; what is tested is in the libraries
   target_link_libraries(${target} PRIVATE caesura_test_support)
   if(NOT TARGET tests_${label})
     add_custom_target(tests_${label})

@@ -11,7 +11,7 @@
 namespace caesura::comm::impl {
 namespace {
 
-constexpr std::size_t kept_bindings = 8;  // K, V, gradients of a few layers; packed ones all share their memory
+constexpr std::size_t kept_bindings = 128;  // the layers of a model; packed ones all share their memory
 
 /// Rows that one stream of blocks and another, equally long one have in common, piece by piece.
 std::vector<RowPiece> match(const std::vector<RowBlock>& from, const std::vector<RowBlock>& to) {

@@ -213,7 +213,8 @@ enum class Failure : std::uint8_t { between_the_calls, in_the_forward, in_the_ba
 class DistributedFaults : public ::testing::TestWithParam<std::tuple<ExchangeKind, Failure>> {};
 
 TEST_P(DistributedFaults, EndOnAllRanksInTime) {
-  const auto [exchange, failure] = GetParam();
+  const auto exchange = std::get<0>(GetParam());
+  const auto failure = std::get<1>(GetParam());  // no structured binding: clang 15 cannot capture one
   constexpr int ranks = 4;
   const solver::Plan plan = plan_for(ranks, {300, 80}, exchange);
   const Problem problem = problem_of(plan);
