@@ -138,11 +138,6 @@ void DistributedState<Space>::add_arrivals(const StageTransfer<Space>& stage, co
 }
 
 template <class Space>
-const typename DistributedState<Space>::LoweredPart* DistributedState<Space>::whole_part() const {
-  return shape_.results == Results::reproducible ? &steps_.back().front() : &steps_.front().front();
-}
-
-template <class Space>
 void DistributedState<Space>::prepare_dsink(const AttentionOptions& options) {
   const std::int64_t sinks = options.sink.rank() == 2 ? options.sink.extent(1) : 1;
   if (dsink_.all().extent(2) != sinks) allocate_dsink(sinks);

@@ -36,7 +36,6 @@ void DistributedState<Space>::forward(const ForwardTensors& tensors, const Atten
   const ViewRef out = converts ? running_out_.all() : tensors.out;
   const StageBuffers<Space> buffers = forward_buffers(rows);
   copy_own_rows(rows, tensors.q, tensors.k, tensors.v);
-  bool first = true;
   for (std::size_t turn = 0; turn < turns(); ++turn) {
     StageTransfer<Space>* const transfers = has_stage(turn) ? &forward_[stage_of(turn)] : nullptr;
     if (transfers) {
@@ -47,10 +46,7 @@ void DistributedState<Space>::forward(const ForwardTensors& tensors, const Atten
     if (turn < steps_.size()) {
       if (shape_.results == Results::reproducible && transfers) wait();
       const double begin = seconds();
-      for (const LoweredPart& lowered : steps_[turn]) {
-        compute(lowered, tensors, out, rows, options, first && !lowered.part.moved);
-        first = false;
-      }
+      for (const LoweredPart& lowered : steps_[turn]) compute(lowered, tensors, out, rows, options);
       note_compute(turn, begin);
     }
     if (transfers) {
@@ -68,25 +64,24 @@ void DistributedState<Space>::forward(const ForwardTensors& tensors, const Atten
 
 template <class Space>
 void DistributedState<Space>::compute(const LoweredPart& lowered, const ForwardTensors& tensors, const ViewRef& out,
-                                      const GatheredRowsOf<Space>& rows, const AttentionOptions& options, bool first) {
+                                      const GatheredRowsOf<Space>& rows, const AttentionOptions& options) {
   const Part& part = lowered.part;
-  const Range queries = part.queries;
+  const auto queries = [&](const ViewRef& view) { return view.part(0, part.queries.begin, part.queries.end); };
   AttentionOptions own = options_of(part, options);
   const ViewRef k = keys_of(part, rows, tensors.k), v = values_of(part, rows, tensors.v);
   if (part.moved) {
     const std::int64_t dim_v = shape_.dim_v;
-    own.row_max = moved_results_.column(dim_v + 1).part(0, queries.begin, queries.end);
-    attention_forward(space_, lowered.plan, rows.moved_q.all().part(0, queries.begin, queries.end), k, v,
-                      moved_results_.columns(0, dim_v).part(0, queries.begin, queries.end),
-                      moved_results_.column(dim_v).part(0, queries.begin, queries.end), own);
+    own.row_max = queries(moved_results_.column(dim_v + 1));
+    attention_forward(space_, lowered.plan, queries(rows.moved_q.all()), k, v,
+                      queries(moved_results_.columns(0, dim_v)), queries(moved_results_.column(dim_v)), own);
     return;
   }
+  const bool first = &lowered == whole_part();  // all others see further keys of its rows
   own.results = first ? ResultMode::overwrite : ResultMode::merge;
   own.key_steps = shape_.results == Results::reproducible ? KeySteps::aligned : KeySteps::tight;
   if (first) own.sink = options.sink;
-  if (options.row_max) own.row_max = options.row_max.part(0, queries.begin, queries.end);
-  attention_forward(space_, lowered.plan, tensors.q.part(0, queries.begin, queries.end), k, v,
-                    out.part(0, queries.begin, queries.end), tensors.lse.part(0, queries.begin, queries.end), own);
+  if (options.row_max) own.row_max = queries(options.row_max);
+  attention_forward(space_, lowered.plan, queries(tensors.q), k, v, queries(out), queries(tensors.lse), own);
 }
 
 template <class Space>

@@ -29,12 +29,17 @@ std::vector<LocalPiece> joined(std::vector<LocalPiece> pieces) {
   return result;
 }
 
+/// The first piece that ends behind \p row.
+auto piece_at(std::span<const LocalPiece> pieces, std::int64_t row) {
+  return std::upper_bound(pieces.begin(), pieces.end(), row,
+                          [](std::int64_t r, const LocalPiece& piece) { return r < piece.global.end; });
+}
+
 /// Calls \p body with each piece's part of \p global and its local row.
 template <class Body>
 void for_each_part(std::span<const LocalPiece> pieces, Range global, const Body& body) {
-  auto piece = std::upper_bound(pieces.begin(), pieces.end(), global.begin,
-                                [](std::int64_t row, const LocalPiece& p) { return row < p.global.end; });
-  for (; piece != pieces.end() && piece->global.begin < global.end; ++piece) {
+  for (auto piece = piece_at(pieces, global.begin); piece != pieces.end() && piece->global.begin < global.end;
+       ++piece) {
     const Range part = intersect(piece->global, global);
     body(LocalPiece{part, piece->local + (part.begin - piece->global.begin)});
   }
@@ -181,9 +186,8 @@ std::vector<LocalPiece> LocalRows::find(Range global) const {
 }
 
 bool LocalRows::contains(std::int64_t global) const {
-  const auto piece = std::upper_bound(pieces_.begin(), pieces_.end(), global,
-                                      [](std::int64_t row, const LocalPiece& p) { return row < p.global.end; });
-  return piece != pieces_.end() && piece->global.contains(global);
+  const auto piece = piece_at(pieces_, global);
+  return piece != std::span(pieces_).end() && piece->global.contains(global);
 }
 
 std::vector<std::int32_t> LocalRows::positions() const {

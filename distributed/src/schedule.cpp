@@ -17,8 +17,6 @@ using solver::Payload;
 using solver::RangeSet;
 using solver::Transfer;
 
-RangeSet united(std::vector<Range> ranges) { return RangeSet(std::move(ranges)); }
-
 /// What \p rank receives of one payload in a stage.
 RangeSet arrivals(const solver::Exchange& exchange, const solver::Stage& stage, std::int32_t rank, Payload payload) {
   std::vector<Range> rows;
@@ -29,7 +27,7 @@ RangeSet arrivals(const solver::Exchange& exchange, const solver::Stage& stage, 
       rows.insert(rows.end(), ranges.begin(), ranges.end());
     }
   }
-  return united(std::move(rows));
+  return RangeSet(std::move(rows));
 }
 
 /// Appends the local blocks of a transfer's rows.

@@ -27,27 +27,10 @@ double bytes_of_all_keys(const solver::Plan& plan, const ProblemSize& size) {
   return static_cast<double>(size.total_k) * row * (plan.cluster().ranks - 1);
 }
 
-std::int64_t bytes_received(const DistributedMeasurement& measured, RankCall RankMeasurement::*call) {
+std::int64_t bytes_received(const DistributedMeasurement& measured) {
   std::int64_t sum = 0;
-  for (const RankMeasurement& rank : measured.ranks) sum += (rank.*call).bytes_received;
+  for (const RankMeasurement& rank : measured.ranks) sum += rank.forward.bytes_received;
   return sum;
-}
-
-double mean_transfer_seconds(const solver::Timeline& timeline) {
-  double sum = 0;
-  for (const solver::RankTimeline& rank : timeline.ranks) {
-    for (const solver::Activity& transfer : rank.transfers) sum += transfer.end - transfer.begin;
-  }
-  return sum / static_cast<double>(timeline.ranks.size());
-}
-
-/// What a rank computes on: `distributed_run.cpp` says why.
-std::string rank_space_text() {
-#ifdef KOKKOS_ENABLE_SERIAL
-  if (ranks().processes() == 0 && std::is_same_v<Space, Kokkos::DefaultHostExecutionSpace>)
-    return "Serial, 1 thread a rank";
-#endif
-  return space_text();
 }
 
 double hidden_share(const solver::Timeline& timeline) {
@@ -78,7 +61,7 @@ std::string distributed_table(const MaskInput& input, const PlanFacts& facts, co
   }
 
   Table facts_table;
-  const std::int64_t moved = bytes_received(measured, &RankMeasurement::forward);
+  const std::int64_t moved = bytes_received(measured);
   const double all = bytes_of_all_keys(plan, measured.whole.size);
   facts_table.row(
       {"bytes moved", text(bytes_text(moved), ", ", percent_text(all > 0 ? static_cast<double>(moved) / all : 0),
@@ -119,7 +102,7 @@ Json distributed_json(const MaskInput& input, const PlanFacts& facts, const Dist
     entry = {{"memory_bytes", one.memory_bytes}, {"forward", call(one.forward)}};
     if (measured.whole.has_backward()) entry["backward"] = call(one.backward);
   }
-  const std::int64_t moved = bytes_received(measured, &RankMeasurement::forward);
+  const std::int64_t moved = bytes_received(measured);
   const double all = bytes_of_all_keys(facts.plan, measured.whole.size);
   result["bytes_moved"] = moved;
   result["all_gather_bytes"] = all;

@@ -4,6 +4,7 @@
 #include "distributed_run.hpp"
 
 #include "ranks.hpp"
+#include "report.hpp"
 #include <caesura/comm/all_gather.hpp>
 #include <caesura/comm/reduce.hpp>
 #include <caesura/distributed/distribute.hpp>
@@ -76,10 +77,7 @@ Timing time_ranks(const RankSpace& space, const comm::Communicator& communicator
     space.fence("caesura::tools::timed");
     seconds.push_back(slowest(communicator, timer.seconds()));
   }
-  std::sort(seconds.begin(), seconds.end());
-  const std::size_t middle = seconds.size() / 2;
-  return {.median = seconds.size() % 2 == 1 ? seconds[middle] : (seconds[middle - 1] + seconds[middle]) / 2,
-          .minimum = seconds.front()};
+  return timing_of(std::move(seconds));
 }
 
 /// All activities of all ranks in one list.
@@ -247,6 +245,14 @@ DistributedMeasurement measure_scalar(const solver::Plan& plan, const ProblemSiz
 }
 
 }  // namespace
+
+std::string rank_space_text() {
+#ifdef KOKKOS_ENABLE_SERIAL
+  if (ranks().processes() == 0 && std::is_same_v<ThreadRank::RankSpace, Kokkos::Serial>)
+    return "Serial, 1 thread a rank";
+#endif
+  return space_text();
+}
 
 DistributedMeasurement measure_distributed(const solver::Plan& plan, const ShapeArguments& shape,
                                            const ScoreArguments& score, const MeasureArguments& arguments,

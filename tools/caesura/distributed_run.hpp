@@ -8,9 +8,13 @@
 #include <caesura/solver/plan.hpp>
 #include <caesura/solver/simulate.hpp>
 
+#include <string>
 #include <vector>
 
 namespace caesura::tools {
+
+/// What each rank computes on.
+std::string rank_space_text();
 
 /// What one rank did in the last forward and backward.
 struct RankCall {

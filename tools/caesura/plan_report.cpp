@@ -71,14 +71,6 @@ double all_rows(const solver::Plan& plan) {
   return static_cast<double>(plan.mask().total_k()) * (ranks - 1) / ranks;
 }
 
-double mean_transfer_seconds(const solver::Timeline& timeline) {
-  double sum = 0;
-  for (const solver::RankTimeline& rank : timeline.ranks) {
-    for (const solver::Activity& transfer : rank.transfers) sum += transfer.end - transfer.begin;
-  }
-  return sum / static_cast<double>(timeline.ranks.size());
-}
-
 std::string link_text(const solver::Link& link) {
   return formatted("%.3g GB/s", 1e-9 * link.bytes_per_second) +
          (link.latency_seconds > 0 ? " and " + time_text(link.latency_seconds) + " a message" : "");
@@ -174,6 +166,14 @@ Json added_keys(const PlanFacts& facts) {
 }
 
 }  // namespace
+
+double mean_transfer_seconds(const solver::Timeline& timeline) {
+  double sum = 0;
+  for (const solver::RankTimeline& rank : timeline.ranks) {
+    for (const solver::Activity& transfer : rank.transfers) sum += transfer.end - transfer.begin;
+  }
+  return sum / static_cast<double>(timeline.ranks.size());
+}
 
 PlanFacts facts_of(solver::Plan plan, std::optional<double> solve_seconds) {
   solver::LowerBounds bounds = solver::lower_bounds(plan.mask(), plan.cluster(), plan.options());

@@ -30,6 +30,7 @@ PlanFacts timed_solve(const Mask& mask, const solver::Cluster& cluster, const so
 std::string plan_table(const MaskInput& input, const PlanFacts& facts);
 /// One line for each plan of the same problem.
 std::string comparison_table(const MaskInput& input, std::span<const PlanFacts> plans);
+double mean_transfer_seconds(const solver::Timeline& timeline);
 /// The time line in characters: for each of the slowest ranks a line of transfers and one of compute steps.
 std::string timeline_text(const solver::Timeline& timeline);
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace caesura::tools {
@@ -18,6 +19,14 @@ struct Timing {
   double median = 0;
   double minimum = 0;
 };
+
+/// Median and minimum of at least one time.
+inline Timing timing_of(std::vector<double> seconds) {
+  std::sort(seconds.begin(), seconds.end());
+  const std::size_t middle = seconds.size() / 2;
+  const double median = seconds.size() % 2 == 1 ? seconds[middle] : (seconds[middle - 1] + seconds[middle]) / 2;
+  return {.median = median, .minimum = seconds.front()};
+}
 
 /// Times \p work with a fence inside, after one run that does not count.
 template <class Space, class Work>
@@ -35,10 +44,7 @@ Timing time_work(const Space& space, std::int64_t repeat, const std::string& wha
     seconds.push_back(timer.seconds());
   }
   progress.clear();
-  std::sort(seconds.begin(), seconds.end());
-  const std::size_t middle = seconds.size() / 2;
-  const double median = seconds.size() % 2 == 1 ? seconds[middle] : (seconds[middle - 1] + seconds[middle]) / 2;
-  return {.median = median, .minimum = seconds.front()};
+  return timing_of(std::move(seconds));
 }
 
 }  // namespace caesura::tools

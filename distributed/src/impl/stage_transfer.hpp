@@ -114,7 +114,6 @@ class StageTransfer : public Job {
   double end_seconds(Clock::time_point zero) const { return std::chrono::duration<double>(end_ - zero).count(); }
 
   std::int64_t memory_bytes() const;
-  bool empty() const { return hops_.empty(); }
 
  private:
   struct PreparedMovement {

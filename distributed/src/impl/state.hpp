@@ -84,6 +84,10 @@ class DistributedState {
   // Both passes.
   GatheredRowsOf<Space>& rows_of(KeptKeys* kept) const;
   void copy_own_rows(GatheredRowsOf<Space>& rows, const ViewRef& q, const ViewRef& k, const ViewRef& v) const;
+  /// The part of all own queries, the first that is computed.
+  const LoweredPart* whole_part() const {
+    return shape_.results == Results::reproducible ? &steps_.back().front() : &steps_.front().front();
+  }
   bool is_local() const { return schedule_.forward.empty() && schedule_.steps.front().front().own_keys; }
   ViewRef keys_of(const Part& part, const GatheredRowsOf<Space>& rows, const ViewRef& k) const;
   ViewRef values_of(const Part& part, const GatheredRowsOf<Space>& rows, const ViewRef& v) const;
@@ -106,7 +110,7 @@ class DistributedState {
   // Forward.
   StageBuffers<Space> forward_buffers(GatheredRowsOf<Space>& rows) const;
   void compute(const LoweredPart& lowered, const ForwardTensors& tensors, const ViewRef& out,
-               const GatheredRowsOf<Space>& rows, const AttentionOptions& options, bool first);
+               const GatheredRowsOf<Space>& rows, const AttentionOptions& options);
   void note_compute(std::size_t step, double begin);
   void merge_arrivals(const StageTransfer<Space>& stage, const ViewRef& out, const ViewRef& lse,
                       const ViewRef& row_max) const;
@@ -116,7 +120,6 @@ class DistributedState {
   void differentiate(const LoweredPart& lowered, const BackwardTensors& tensors, const ViewRef& dq,
                      const GatheredRowsOf<Space>& rows, const AttentionOptions& options);
   void add_arrivals(const StageTransfer<Space>& stage, const ViewRef& dq) const;
-  const LoweredPart* whole_part() const;
   void clear(const ViewRef& view) const { clear_rows(space_, view); }
   void allocate_dsink(std::int64_t sinks);
   void prepare_dsink(const AttentionOptions& options);
