@@ -3,6 +3,7 @@
 
 #include "backends/registry.hpp"
 
+#include "backends/host_simd/host_simd.hpp"
 #include "backends/portable/portable.hpp"
 #include <caesura/error.hpp>
 
@@ -45,12 +46,47 @@ Kernel<Space> portable_family() {
               }};
 }
 
+/// Listed on all hosts: who asks for it learns what it needs.
+template <class Space>
+Kernel<Space> host_simd_family() {
+  Kernel<Space> result = {.name = "host_simd",
+                          .description = "AVX2, AVX-512, NEON: packed tensors, register-blocked products",
+                          .priority = 10};
+#ifdef CAESURA_HAS_HOST_VECTORS
+  result.refuses_forward = [](const ForwardProblem&) { return std::string(); };
+  result.refuses_backward = [](const BackwardProblem&) { return std::string(); };
+  result.forward = [](const Space& space, const ForwardProblem& problem) {
+    with_scalar(problem.shape.type, [&](auto type) { host_simd::forward<Space, decltype(type)>(space, problem); });
+  };
+  result.backward = [](const Space& space, const BackwardProblem& problem) {
+    with_scalar(problem.shape.type, [&](auto type) { host_simd::backward<Space, decltype(type)>(space, problem); });
+  };
+#else
+  constexpr auto refuses = [](const auto&) {
+    return std::string(
+        "needs a Kokkos for the host alone, built for an architecture with vectors (-DKokkos_ARCH_NATIVE=ON)");
+  };
+  result.refuses_forward = refuses;
+  result.refuses_backward = refuses;
+#endif
+  return result;
+}
+
+template <class Space>
+constexpr bool is_host_space = one_of<Space, Kokkos::DefaultHostExecutionSpace
+#ifdef KOKKOS_ENABLE_SERIAL
+                                      ,
+                                      Kokkos::Serial
+#endif
+                                      >;
+
 }  // namespace
 
 template <ExecutionSpace Space>
 std::vector<Kernel<Space>> families() {
-  // Specialized families (host_simd, cuda) join this list, with what they refuse and a higher priority.
+  // Specialized families join this list, with what they refuse and a higher priority.
   std::vector<Kernel<Space>> result = {portable_family<Space>()};
+  if constexpr (is_host_space<Space>) result.push_back(host_simd_family<Space>());
   std::stable_sort(result.begin(), result.end(),
                    [](const Kernel<Space>& a, const Kernel<Space>& b) { return a.priority > b.priority; });
   return result;

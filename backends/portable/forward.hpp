@@ -6,6 +6,7 @@
 #include "backends/portable/launch.hpp"
 #include "backends/portable/math.hpp"
 #include "backends/portable/multiply.hpp"
+#include "backends/portable/row_state.hpp"
 
 // Forward for any Kokkos backend: online softmax over streamed keys, queries in lanes (S^T = K Q^T, O^T = V^T P^T), so
 // that maximum, sum and rescaling are vertical operations. Limited by FMA where vectors are wide, else by exp2.
@@ -100,19 +101,12 @@ struct Forward {
     });
   }
 
-  /// The running state is the earlier result's: its maximum, where that is known, or else its log-sum-exp as one.
   KOKKOS_FUNCTION void resume(const Member& team, const Scratch& scratch, Residents own, int head) const {
-    const TensorRef& top = problem.row_max ? problem.row_max : problem.lse;
-    const auto value_of = [&](const TensorRef& tensor, int lane) {
-      return static_cast<const Real*>(tensor.data)[tensor.offset(own.begin + lane, head)] *
-             static_cast<Real>(Kokkos::numbers::log2e);
-    };
     Kokkos::parallel_for(Kokkos::TeamVectorRange(team, shape.resident), [&](int lane) {
-      const bool exists = lane < own.count;
-      const Real highest = exists ? value_of(top, lane) : minus_infinity;
-      scratch.top[lane] = highest;
-      // A row that saw no key yet may have the share of a sink: `store` joins it.
-      scratch.sum[lane] = highest == minus_infinity ? Real(0) : portable::exp2(value_of(problem.lse, lane) - highest);
+      const RowState<Real> state =
+          lane < own.count ? resume_row<Real>(problem, own.begin + lane, head) : RowState<Real>{};
+      scratch.top[lane] = state.top;
+      scratch.sum[lane] = state.sum;
     });
     load_lanes<Scalar>(team, problem.out, own, head, problem.shape.dim_v, shape.resident, Real(1), scratch.out);
     team.team_barrier();
@@ -221,42 +215,12 @@ struct Forward {
   }
 
   KOKKOS_FUNCTION void store(const Member& team, const Scratch& scratch, Residents own, int head) const {
-    constexpr Real ln2 = static_cast<Real>(Kokkos::numbers::ln2);
     Kokkos::parallel_for(Kokkos::TeamVectorRange(team, own.count), [&](int lane) {
-      const std::int64_t row = own.begin + lane;
-      const Real top = scratch.top[lane] * ln2;
-      const Real keys = scratch.sum[lane] == 0 ? minus_infinity : top + Kokkos::log(scratch.sum[lane]);
-      Real& saved = static_cast<Real*>(problem.lse.data)[problem.lse.offset(row, head)];
-      Real lse = join_sinks(keys, head);
-      if (problem.row_max) {
-        Real& highest = static_cast<Real*>(problem.row_max.data)[problem.row_max.offset(row, head)];
-        if (problem.merge && highest == minus_infinity) lse = log_add(lse, saved);
-        highest = top;
-      }
-      saved = lse;
-      // Weights are relative to `top`; with sinks the row's sum is larger than its own keys'.
-      const Real total = lse == keys ? scratch.sum[lane] : Kokkos::exp(lse - top);
-      scratch.factor[lane] = scratch.sum[lane] == 0 ? Real(0) : Real(1) / total;
+      scratch.factor[lane] = finish_row<Real>(problem, own.begin + lane, head, {scratch.top[lane], scratch.sum[lane]});
     });
     team.team_barrier();
     store_lanes<Scalar>(team, scratch.out, own, problem.shape.dim_v, problem.out, head, false,
                         [&](int lane) { return scratch.factor[lane]; });
-  }
-
-  /// log(e^lse + sum of e^sink).
-  KOKKOS_FUNCTION Real join_sinks(Real lse, int head) const {
-    const SinkRef& sink = problem.shape.sink;
-    for (std::int32_t j = 0; j < sink.count; ++j) {
-      lse = log_add(lse, static_cast<const Real*>(sink.data)[head * sink.head_stride + j * sink.sink_stride]);
-    }
-    return lse;
-  }
-
-  /// log(e^a + e^b).
-  KOKKOS_FUNCTION static Real log_add(Real a, Real b) {
-    const Real larger = b > a ? b : a;
-    const Real smaller = b > a ? a : b;
-    return larger == minus_infinity ? a + b : larger + Kokkos::log1p(Kokkos::exp(smaller - larger));
   }
 };
 

@@ -5,6 +5,7 @@
 
 #include "backends/portable/backward_kv.hpp"
 #include "backends/portable/backward_q.hpp"
+#include "backends/portable/launch_delta.hpp"
 #include "backends/portable/portable.hpp"
 
 namespace caesura::portable {
@@ -21,8 +22,6 @@ void launch_pass(const Space& space, const char* label, const BackwardProblem& p
 
 template <class Space, class Scalar>
 void backward(const Space& space, const BackwardProblem& problem) {
-  using Delta = BackwardDelta<Space, Scalar>;
-  using Sink = BackwardSink<Space, accumulator_t<Scalar>>;
   using Q = BackwardQ<Space, Scalar>;
   using KV = BackwardKV<Space, Scalar>;
   using Tile = typename Q::Tile;
@@ -35,12 +34,8 @@ void backward(const Space& space, const BackwardProblem& problem) {
   const ShapeChoice choice_q = choose(&scratch_bytes_of<typename Q::Scratch>);
   const ShapeChoice choice_kv = choose(&scratch_bytes_of<typename KV::Scratch>);
 
-  launch_items<Space, Tile>(space, "caesura::backward::portable::delta",
-                            (problem.shape.total_q + Delta::rows_per_item - 1) / Delta::rows_per_item, 0,
-                            Delta{problem});
-  if (problem.dsink) {
-    launch_items<Space, Tile>(space, "caesura::backward::portable::sink", problem.shape.heads_q, 0, Sink{problem});
-  }
+  launch_delta<Space, Scalar>(space, problem, "caesura::backward::portable::delta",
+                              "caesura::backward::portable::sink");
   launch_pass<Q>(space, "caesura::backward::portable::q", problem, problem.rows.schedule, problem.shape.heads_q,
                  choice_q);
   launch_pass<KV>(space, "caesura::backward::portable::kv", problem, problem.columns.schedule, problem.shape.heads_kv,

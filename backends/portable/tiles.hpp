@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "backends/host_vector.hpp"
 #include <caesura/impl/lowered_storage.hpp>
 
 #include <Kokkos_Core.hpp>
@@ -10,7 +11,6 @@
 
 #include <array>
 #include <cstdint>
-#include <type_traits>
 
 // Sizes of the portable kernels' tiles: one traits struct, the choice is data.
 //
@@ -26,32 +26,11 @@ struct TileShape {
   std::int32_t stream = 0;
 };
 
-namespace impl_simd {
-namespace ks = Kokkos::Experimental;
-
-/// The widest vector of the host, or one scalar where Kokkos has none.
-template <class Scalar>
-struct HostVector {
-  static constexpr int native_bytes = static_cast<int>(ks::simd<double>::size() * sizeof(double));
-  static constexpr bool has_vectors = ks::simd<double>::size() > 1;
-  static constexpr int width = has_vectors ? native_bytes / static_cast<int>(sizeof(Scalar)) : 1;
-  static constexpr bool is_wide = native_bytes >= 64;
-
-  static auto type() {
-    if constexpr (has_vectors) {
-      return std::type_identity<ks::simd<Scalar, width>>();
-    } else {
-      return std::type_identity<ks::basic_simd<Scalar, ks::simd_abi::scalar>>();
-    }
-  }
-};
-}  // namespace impl_simd
-
 /// Hosts: one thread a team, micro-tiles of vectors, scratch in the caches.
 template <class Space, class Accumulator>
 struct Tile {
-  using Host = impl_simd::HostVector<Accumulator>;
-  using Vector = typename decltype(Host::type())::type;
+  using Host = HostVector<Accumulator>;
+  using Vector = typename Host::Type;
   static constexpr int width = Host::width;
   /// 32 registers hold 8 x 2 accumulators and more; 16 registers hold 4 x 2.
   static constexpr int micro_rows = Host::is_wide ? 8 : 4;

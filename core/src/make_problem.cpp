@@ -183,6 +183,8 @@ AttentionShape make_shape(const Checker& checker, const PlanView& plan, const At
 
   shape.scale = options.softmax_scale.value_or(1 / std::sqrt(static_cast<double>(shape.dim_qk)));
   checker.check(std::isfinite(shape.scale), "softmax_scale = ", shape.scale, ": must be finite");
+  shape.pack_bytes = options.pack_bytes;
+  checker.check(shape.pack_bytes >= 0, "pack_bytes = ", shape.pack_bytes, ": must not be negative");
   shape.softcap = options.softcap;
   checker.check(std::isfinite(shape.softcap) && shape.softcap >= 0, "softcap = ", shape.softcap,
                 ": must be finite and not negative");

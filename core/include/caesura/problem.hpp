@@ -103,6 +103,7 @@ struct AttentionShape {
   double softcap = 0;  ///< 0: none
   DropoutRef dropout;
   SinkRef sink;
+  std::int64_t pack_bytes = 0;  ///< what packed tensors may take, at least one key head's
 };
 
 /// out, lse = attention(q, k, v). `out` is of the inputs' or of the accumulator type.

@@ -1,0 +1,12 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "backends/host_simd/launch_forward.hpp"
+
+namespace caesura::host_simd {
+
+#define CAESURA_INSTANTIATE(Space) template void forward<Space, double>(const Space&, const ForwardProblem&);
+CAESURA_FOR_EACH_SPACE(CAESURA_INSTANTIATE)
+#undef CAESURA_INSTANTIATE
+
+}  // namespace caesura::host_simd

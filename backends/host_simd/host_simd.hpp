@@ -1,0 +1,19 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <caesura/problem.hpp>
+#include <caesura/spaces.hpp>
+
+// What the registry calls; instantiated once per scalar in forward_*.cpp and backward_*.cpp.
+
+namespace caesura::host_simd {
+
+template <class Space, class Scalar>
+void forward(const Space& space, const ForwardProblem& problem);
+
+template <class Space, class Scalar>
+void backward(const Space& space, const BackwardProblem& problem);
+
+}  // namespace caesura::host_simd

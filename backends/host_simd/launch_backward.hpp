@@ -1,0 +1,57 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "backends/host_simd/backward.hpp"
+#include "backends/host_simd/heads.hpp"
+#include "backends/host_simd/host_simd.hpp"
+#include "backends/host_simd/scratch.hpp"
+#include "backends/portable/launch_delta.hpp"
+
+namespace caesura::host_simd {
+
+template <class Space, class Scalar>
+void backward(const Space& space, const BackwardProblem& problem) {
+  using Words = typename WordsOf<Scalar>::Type;
+  using Real = typename Words::Real;
+  const AttentionShape& shape = problem.shape;
+  PackedBackward<Words> packed(shape);
+  const std::int64_t q_blocks = packed.layout.q_blocks, k_blocks = packed.layout.k_blocks;
+  const int group = packed.group;
+  const int batch = heads_in_flight(shape, packed.bytes(1));
+  const std::int64_t slices = q_blocks * BackwardLayout<Words>::slices;
+  const std::int64_t range_count = slices * problem.rows.intervals.layers;
+  Scratch& scratch = Scratch::of_this_thread();
+  std::byte* const memory =
+      scratch.reserve(packed.bytes(batch) + range_count * static_cast<std::int64_t>(sizeof(SliceRange)));
+  packed.place(memory, batch);
+  auto* const ranges = reinterpret_cast<SliceRange*>(memory + packed.bytes(batch));
+  BackwardOrder& order = scratch.order();
+  order.build(problem.rows);
+  const Real score_factor = portable::PairGradient<Real>::score_factor(shape);
+
+  portable::launch_delta<Space, Scalar>(space, problem, "caesura::backward::host_simd::delta",
+                                        "caesura::backward::host_simd::sink");
+  launch_range(space, "caesura::backward::host_simd::ranges", range_count,
+               FindSliceRanges<Real>{problem.rows.intervals, slices, ranges});
+  for (int first = 0; first < shape.heads_kv; first += batch) {
+    const int heads = std::min(batch, shape.heads_kv - first);
+    launch_range(space, "caesura::backward::host_simd::pack_keys", heads * k_blocks,
+                 PackKeyBlock<Words, Scalar>{packed, problem, first});
+    launch_range(space, "caesura::backward::host_simd::pack_queries", heads * group * q_blocks,
+                 PackQueryBlock<Words, Scalar>{packed, problem, first * group, score_factor});
+    for (std::size_t i = 0; i < order.levels(); ++i) {
+      const std::span<const GroupPair> level = order.level(i);
+      launch_range(space, "caesura::backward::host_simd", static_cast<std::int64_t>(level.size()) * heads,
+                   Backward<Scalar, Words>{problem, packed, portable::PairGradient<Real>(shape), score_factor,
+                                           level.data(), ranges, heads, first});
+    }
+    launch_range(space, "caesura::backward::host_simd::store_queries", heads * group * q_blocks,
+                 StoreQueryBlock<Words, Scalar>{packed, problem, first * group});
+    launch_range(space, "caesura::backward::host_simd::store_keys", heads * k_blocks,
+                 StoreKeyBlock<Words, Scalar>{packed, problem, first});
+  }
+}
+
+}  // namespace caesura::host_simd

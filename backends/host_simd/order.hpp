@@ -1,0 +1,50 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <caesura/problem.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace caesura::host_simd {
+
+/// Rows of a group: a work item of the backward is a group of queries with a group of keys, of one key head.
+inline constexpr std::int64_t group_rows = 256;
+
+struct GroupPair {
+  std::int32_t queries = 0;
+  std::int32_t keys = 0;
+};
+
+/// The pairs of groups that see each other, in levels. The pairs of a level share no group, so that each owns its sums:
+/// no atomics, and every sum has one order, whatever the number of threads: a query's keys ascend, a key's queries
+/// descend. With a causal mask the levels are diagonals, the longest one last.
+class BackwardOrder {
+ public:
+  /// Reads the query side's tiles. Memory is kept: a problem of the same size allocates nothing.
+  void build(const Lowered& rows);
+
+  std::size_t levels() const { return begins_.size() - 1; }
+  /// The pairs of a level.
+  std::span<const GroupPair> level(std::size_t i) const {
+    return std::span(pairs_).subspan(begins_[i], begins_[i + 1] - begins_[i]);
+  }
+
+ private:
+  struct Link {
+    GroupPair pair;
+    std::size_t level = 0;
+  };
+
+  std::vector<Link> links_;
+  std::vector<std::size_t> next_of_queries_;  ///< the first level that is free, by group
+  std::vector<GroupPair> pairs_;              ///< level by level
+  std::vector<std::size_t> begins_ = {0};     ///< where each level begins, and the end
+  std::vector<std::size_t> filled_;
+};
+
+}  // namespace caesura::host_simd

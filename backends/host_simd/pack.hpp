@@ -1,0 +1,222 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "backends/host_simd/multiply.hpp"
+#include "backends/portable/residents.hpp"
+#include <caesura/problem.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+// From rows of tensors to the factors of products, and back. Both factors have the depth outermost, so that products
+// read memory in order: panels `(depth, rows of a block)` and lanes `(depth, lanes)`. Either can have tensor rows
+// (`pack_rows`: the depth is dim) or columns of dim (`pack_columns`: the depth is tensor rows) side by side.
+
+namespace caesura::host_simd {
+
+using portable::row_of;
+using portable::with_type;
+
+template <class T>
+constexpr T round_up(T value, T multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+constexpr int words_of(int count, int pack) { return (count + pack - 1) / pack; }
+
+/// One head of a tensor; its rows from `end` on count as zeros.
+struct RowSpan {
+  const TensorRef& tensor;
+  std::int64_t end;
+  int head;
+  int dim;
+};
+
+inline constexpr int max_line = 512 + 64;  ///< words of a row, padded
+
+/// Asks for rows in the second cache.
+template <class Scalar>
+void prefetch_rows(const RowSpan& span, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t row = begin; row < std::min(end, span.end); ++row)
+    prefetch(row_of<Scalar>(span.tensor, row, span.head), span.dim * static_cast<std::int64_t>(sizeof(Scalar)));
+}
+
+/// Whether one of \p count values is infinite or NaN.
+template <class Real>
+bool is_special(const Real* values, int count) {
+  int special = 0;
+  for (int i = 0; i < count; ++i) special |= !(std::abs(values[i]) <= Kokkos::Experimental::finite_max_v<Real>);
+  return special != 0;
+}
+
+/// One row in the type of packed tensors, zeros up to \p padded. Returns whether a value is infinite or NaN.
+template <class Words, class Scalar>
+bool read_values(const RowSpan& span, std::int64_t row, typename Words::Real factor, int padded,
+                 typename Words::Value* to) {
+  using Real = typename Words::Real;
+  using Value = typename Words::Value;
+  if (row >= span.end) {
+    std::fill_n(to, padded, Value(Real(0)));
+    return false;
+  }
+  int special = 0;
+  with_type<Scalar>(span.tensor, [&](auto type) {
+    const auto* from = row_of<decltype(type)>(span.tensor, row, span.head);
+    for (int d = 0; d < span.dim; ++d) {
+      const Real value = static_cast<Real>(from[d]);
+      special |= !(std::abs(value) <= Kokkos::Experimental::finite_max_v<Real>);
+      to[d] = static_cast<Value>(factor * value);
+    }
+  });
+  std::fill(to + span.dim, to + padded, Value(Real(0)));
+  return special != 0;
+}
+
+/// The same as words, neighbors of the row in one.
+template <class Words, class Scalar>
+bool read_line(const RowSpan& span, std::int64_t row, typename Words::Real factor, int padded,
+               typename Words::Word* line) {
+  if constexpr (Words::pack == 1) {
+    return read_values<Words, Scalar>(span, row, factor, padded, line);
+  } else {
+    alignas(64) typename Words::Value values[max_line * Words::pack];
+    const bool special = read_values<Words, Scalar>(span, row, factor, padded * Words::pack, values);
+    std::memcpy(line, values, sizeof(typename Words::Word) * static_cast<std::size_t>(padded));
+    return special;
+  }
+}
+
+/// \p rows rows from \p begin side by side: word r of row i at `to[r * pitch + i]`.
+template <class Words, class Scalar, int rows>
+void pack_rows(const RowSpan& span, std::int64_t begin, typename Words::Real factor, typename Words::Word* to,
+               int pitch) {
+  using Word = typename Words::Word;
+  constexpr int count = width<typename Words::Real>;
+  // Words that lie in the tensor as they are need no line in between.
+  constexpr bool is_direct = std::is_same_v<Scalar, Word>;
+  const int depth = words_of(span.dim, Words::pack), padded = round_up(depth, count);
+  const bool direct = is_direct && begin + rows <= span.end && span.tensor.type == scalar_type_v<Scalar>;
+  const Word* from[rows];
+  alignas(64) Word lines[rows * max_line];
+  for (int i = 0; i < rows; ++i) {
+    if constexpr (is_direct) {
+      from[i] = row_of<Scalar>(span.tensor, begin + i, span.head);
+    }
+    if (direct) continue;
+    read_line<Words, Scalar>(span, begin + i, factor, padded, lines + i * padded);
+    from[i] = lines + i * padded;
+  }
+  for (int r = 0; r < depth; r += count) {
+    const int kept = std::min(count, depth - r);
+    Raw<Word, count> matrix[rows];
+    if (direct && kept < count) {
+      for (int i = 0; i < rows; ++i) {
+        matrix[i] = Raw<Word, count>{};
+        std::memcpy(&matrix[i], from[i] + r, static_cast<std::size_t>(kept) * sizeof(Word));
+      }
+    } else {
+      for (int i = 0; i < rows; ++i) std::memcpy(&matrix[i], from[i] + r, sizeof(matrix[i]));
+    }
+    if constexpr (is_direct) {
+      if (direct) {
+        for (int i = 0; i < rows; ++i) matrix[i] *= factor;
+      }
+    }
+    transpose<rows, Word, count>(matrix);
+    if (kept == count && pitch == rows) {
+      for (int i = 0; i < rows; ++i) std::memcpy(to + r * rows + i * count, &matrix[i], sizeof(matrix[i]));
+    } else {
+      alignas(64) Word flat[rows * count];
+      for (int i = 0; i < rows; ++i) std::memcpy(flat + i * count, &matrix[i], sizeof(matrix[i]));
+      for (int j = 0; j < kept; ++j) std::memcpy(to + (r + j) * pitch, flat + j * rows, rows * sizeof(Word));
+    }
+  }
+}
+
+/// Columns of dim side by side, in panels of \p panel columns (the last one may be of fewer): word r of the depth (rows
+/// `begin + r * pack ..`) and column c at `to[c / panel * panel * depth + r * (columns of the panel) + c % panel]`, for the
+/// words \p words of the depth.
+template <class Words, class Scalar, int panel>
+bool pack_columns(const RowSpan& span, std::int64_t begin, TileRange words, int depth, int columns,
+                  typename Words::Word* to) {
+  using Word = typename Words::Word;
+  alignas(64) Word line[max_line];
+  bool special = false;
+  for (int r = words.begin; r < words.end; ++r) {
+    const Word* from = line;
+    if constexpr (std::is_same_v<Scalar, Word>) {
+      if (begin + r < span.end && columns == span.dim && span.tensor.type == scalar_type_v<Scalar>) {
+        from = row_of<Scalar>(span.tensor, begin + r, span.head);
+        special |= is_special(from, columns);
+      } else {
+        special |= read_line<Words, Scalar>(span, begin + r, 1, columns, line);
+      }
+    } else if constexpr (Words::pack == 1) {
+      special |= read_line<Words, Scalar>(span, begin + r, 1, columns, line);
+    } else {
+      alignas(64) typename Words::Value halves[2][max_line];
+      special |= read_values<Words, Scalar>(span, begin + 2 * r, 1, columns, halves[0]);
+      special |= read_values<Words, Scalar>(span, begin + 2 * r + 1, 1, columns, halves[1]);
+      for (int c = 0; c < columns; ++c) line[c] = halves[0][c].bits() | static_cast<Word>(halves[1][c].bits()) << 16;
+    }
+    int c = 0;
+    for (; c + panel <= columns; c += panel) std::memcpy(to + c * depth + r * panel, from + c, panel * sizeof(Word));
+    const int rest = columns - c;
+    if (rest > 0) std::copy_n(from + c, rest, to + c * depth + r * rest);
+  }
+  return special;
+}
+
+/// What happens to the values that a tensor holds.
+enum class Write { replace, add };
+
+/// Writes \p count values times \p factor into a row of a tensor, from column \p column on.
+template <class Scalar, class Real>
+void write_values(const TensorRef& tensor, std::int64_t row, int head, int column, int count, const Real* from,
+                  Real factor, Write write) {
+  with_type<Scalar>(tensor, [&](auto type) {
+    using Value = decltype(type);
+    Value* to = static_cast<Value*>(tensor.data) + tensor.offset(row, head) + column;
+    if (write == Write::replace) {
+      // + 0: a negative factor must not turn the zeros of what nobody saw into -0.
+      for (int j = 0; j < count; ++j) to[j] = static_cast<Value>(factor * from[j] + Real(0));
+    } else {
+      for (int j = 0; j < count; ++j) {
+        // Adding zero would turn -0 into 0: what nobody saw keeps its bits.
+        const Real value = factor * from[j];
+        to[j] = value == Real(0) ? to[j] : static_cast<Value>(static_cast<Real>(to[j]) + value);
+      }
+    }
+  });
+}
+
+/// Writes `(dim, lanes)` back as rows: row `begin + lane` of the tensor takes lane `lane`, for \p count lanes of one
+/// vector, times \p factor lane by lane.
+template <class Scalar, class Real>
+void unpack_lanes(const TensorRef& tensor, std::int64_t begin, int count, int head, int dim, const Real* from,
+                  int pitch, const Vector<Real>& factor, Write write) {
+  constexpr int size = width<Real>;
+  const bool direct = write == Write::replace && tensor.type == scalar_type_v<Real>;
+  for (int d = 0; d < dim; d += size) {
+    const int columns = std::min(size, dim - d);
+    Raw<Real, size> matrix[size];
+    for (int j = 0; j < size; ++j) {
+      const Vector<Real> value = j < columns ? load<Real>(from + (d + j) * pitch) * factor : Vector<Real>(Real(0));
+      matrix[j] = std::bit_cast<Raw<Real, size>>(value + Vector<Real>(Real(0)));  // -0 as in write_values
+    }
+    transpose<size, Real, size>(matrix);
+    alignas(64) Real rows[size][size];
+    for (int i = 0; i < size; ++i) std::memcpy(rows[i], &matrix[i], sizeof(matrix[i]));
+    for (int i = 0; i < count; ++i) {
+      if (direct && columns == size) {
+        Real* const to = static_cast<Real*>(tensor.data) + tensor.offset(begin + i, head) + d;
+        std::memcpy(to, rows[i], sizeof(rows[i]));
+      } else {
+        write_values<Scalar>(tensor, begin + i, head, d, columns, rows[i], Real(1), write);
+      }
+    }
+  }
+}
+
+}  // namespace caesura::host_simd

@@ -1,0 +1,38 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "backends/host_simd/order.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+
+namespace caesura::host_simd {
+
+/// What calls keep from one to the next: fresh pages for packed tensors would cost several percent of a call. Each
+/// thread that calls has its own, until it ends; kernels are done with it when a call returns.
+class Scratch {
+ public:
+  static Scratch& of_this_thread();
+
+  /// At least so many bytes, aligned to a cache line; what was there before is lost.
+  /// \throws Error (resources) with the bytes asked for.
+  std::byte* reserve(std::int64_t bytes);
+  /// Of the backward.
+  BackwardOrder& order() { return order_; }
+
+ private:
+  struct Free {
+    void operator()(std::byte* memory) const { ::operator delete(memory, alignment); }
+  };
+  static constexpr std::align_val_t alignment{64};
+
+  std::unique_ptr<std::byte, Free> memory_;
+  std::int64_t bytes_ = 0;
+  BackwardOrder order_;
+};
+
+}  // namespace caesura::host_simd

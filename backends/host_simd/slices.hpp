@@ -1,0 +1,126 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "backends/host_simd/multiply.hpp"
+#include <caesura/impl/lowered_storage.hpp>
+#include <caesura/problem.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+// How the rows of a tile become lanes. A slice is the rows that go through the products together, in one or two vectors.
+// It ends early where the next rows see none of its keys: then a row does not pay for the keys of another document.
+
+namespace caesura::host_simd {
+
+/// Consecutive rows in one block of lanes.
+struct Slice {
+  std::int64_t begin = 0;  ///< the first row
+  int rows = 0;
+  int vectors = 0;
+  int lane = 0;         ///< its first lane among those of all slices
+  TileRange hull = {};  ///< the union of what its rows see in the current layer, as one range
+  TileRange core = {};  ///< what all of its rows see; empty if one sees nothing
+
+  bool sees(TileRange keys) const { return hull.begin < keys.end && keys.begin < hull.end && hull.begin < hull.end; }
+};
+
+/// The slices of up to `impl::tile_rows` rows.
+template <class Real>
+class Slices {
+ public:
+  static constexpr int lanes_of_slice = Block<Real>::lanes;
+  static constexpr int capacity = std::max(16, 4 * caesura::impl::tile_rows / lanes_of_slice);
+  static constexpr int lane_capacity = capacity * lanes_of_slice;
+
+  /// Cuts rows `[begin, end)`.
+  Slices(const RowIntervals& intervals, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end;) {
+      // Enough slices must be left for rows that cannot be cut well.
+      const bool may_end_early = (capacity - count_ - 1) * lanes_of_slice >= end - row;
+      const std::int64_t limit = std::min<std::int64_t>(end, row + lanes_of_slice);
+      std::int64_t last = limit;
+      if (may_end_early) {
+        // The slice's rows up to a border see `keys`; beyond it, `own` of the next rows' keys are new.
+        TileRange keys = empty_range();
+        std::int64_t border = row;  // rows [row, border) are settled
+        for (std::int64_t next = row; next < limit;) {
+          TileRange own = empty_range();
+          std::int64_t until = next;
+          do {
+            join(own, interval(intervals, until));
+            ++until;
+          } while (until < limit && !is_new(own, interval(intervals, until)));
+          TileRange both = keys;
+          join(both, own);
+          const auto rows = [&](std::int64_t to) { return static_cast<int>(to - row); };
+          if (border > row &&
+              cost(rows(until), both) > cost(rows(border), keys) + cost(static_cast<int>(until - border), own)) {
+            last = border;
+            break;
+          }
+          keys = both;
+          border = next = until;
+        }
+      }
+      const auto rows = static_cast<int>(last - row);
+      const int vectors = rows > width<Real> ? 2 : 1;
+      slices_[static_cast<std::size_t>(count_++)] = {row, rows, vectors, lanes_};
+      lanes_ += vectors * width<Real>;
+      row = last;
+    }
+  }
+
+  /// Sets hull and core of each slice for a layer, and `first`, `last` of each lane; lanes without a row see
+  /// everything, which nobody reads, so that they keep no block from being full. Returns the union of the hulls.
+  TileRange load(const RowIntervals& intervals, std::int32_t layer, std::int32_t* first, std::int32_t* last) {
+    TileRange all = empty_range();
+    for (Slice& slice : *this) {
+      slice.hull = empty_range();
+      slice.core = {0, INT32_MAX};
+      for (int lane = 0; lane < slice.vectors * width<Real>; ++lane) {
+        const std::int64_t at = layer * intervals.rows + slice.begin + lane;
+        const bool exists = lane < slice.rows;
+        const TileRange own = exists ? TileRange{intervals.first[at], intervals.last[at]} : TileRange{0, INT32_MAX};
+        first[slice.lane + lane] = own.begin;
+        last[slice.lane + lane] = own.end;
+        if (exists) join(slice.hull, own);
+        slice.core = {std::max(slice.core.begin, own.begin), std::min(slice.core.end, own.end)};
+      }
+      join(all, slice.hull);
+    }
+    return all;
+  }
+
+  Slice* begin() { return slices_.data(); }
+  Slice* end() { return slices_.data() + count_; }
+  int lanes() const { return lanes_; }
+
+ private:
+  static TileRange empty_range() { return {INT32_MAX, 0}; }
+  static void join(TileRange& range, TileRange other) {
+    if (other.begin >= other.end) return;
+    range = {std::min(range.begin, other.begin), std::max(range.end, other.end)};
+  }
+  static TileRange interval(const RowIntervals& intervals, std::int64_t row) {
+    return {intervals.first[row], intervals.last[row]};  // the first layer decides
+  }
+  static bool is_new(TileRange seen, TileRange own) {
+    return own.begin < own.end && seen.begin < seen.end && (own.begin >= seen.end || own.end <= seen.begin);
+  }
+  /// In block rows of one vector; a slice costs a few more of them.
+  static std::int64_t cost(int rows, TileRange keys) {
+    constexpr int overhead = 8;
+    const int vectors = rows > width<Real> ? 2 : 1;
+    return vectors * std::max(keys.end - keys.begin, 0) + overhead;
+  }
+
+  std::array<Slice, capacity> slices_;
+  int count_ = 0;
+  int lanes_ = 0;
+};
+
+}  // namespace caesura::host_simd

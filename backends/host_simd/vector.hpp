@@ -1,0 +1,191 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "backends/host_vector.hpp"
+
+#include <Kokkos_Core.hpp>
+#include <Kokkos_SIMD.hpp>
+
+#include <bit>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+// What the kernels do with vectors, one source for AVX2, AVX-512 and NEON: arithmetic through Kokkos' simd types, what
+// those lack (interleaving, exponents) through the compiler's vector types, and the few operations that one
+// instruction does on some target. Intrinsics appear in this file and in words.hpp alone.
+//
+// Only < and <= are used: Kokkos 4.7's > and >= of eight doubles have their sides swapped.
+
+namespace caesura::host_simd {
+
+template <class Real>
+using Vector = typename HostVector<Real>::Type;
+template <class Real>
+inline constexpr int width = HostVector<Real>::width;
+
+/// The compiler's own type of `width` values.
+template <class Value, int count>
+struct RawVector {
+  using Type __attribute__((vector_size(sizeof(Value) * count))) = Value;
+};
+template <class Value, int count>
+using Raw = typename RawVector<Value, count>::Type;
+
+template <class Real>
+KOKKOS_FORCEINLINE_FUNCTION Vector<Real> load(const Real* from) {
+  return Vector<Real>(from, Kokkos::Experimental::simd_flag_default);
+}
+template <class Real>
+KOKKOS_FORCEINLINE_FUNCTION void store(Real* to, const Vector<Real>& value) {
+  value.copy_to(to, Kokkos::Experimental::simd_flag_default);
+}
+
+/// The larger one, lane by lane; \p b where \p a is NaN.
+template <class Real>
+KOKKOS_FORCEINLINE_FUNCTION Vector<Real> larger(const Vector<Real>& a, const Vector<Real>& b) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<Real, float>) {
+    return Vector<Real>(_mm512_max_ps(static_cast<__m512>(a), static_cast<__m512>(b)));
+  } else {
+    return Vector<Real>(_mm512_max_pd(static_cast<__m512d>(a), static_cast<__m512d>(b)));
+  }
+#else
+  return Kokkos::Experimental::condition(b < a, a, b);
+#endif
+}
+
+template <class Real>
+struct Exp2Coefficients;
+/// 2^f = 1 + f (c1 + f (c2 + ..)) on [0, 1], the largest relative error made least (Remez): 8.3e-8.
+template <>
+struct Exp2Coefficients<float> {
+  static constexpr float values[] = {1.F,
+                                     0.69315131181760979029F,
+                                     0.24016445003927302942F,
+                                     0.055799913425224283813F,
+                                     0.0090170299625296127575F,
+                                     0.0018671302119512633242F};
+  using Bits = std::int32_t;
+  static constexpr int mantissa = 23;
+  static constexpr float magic = 0x1.8p23F, least = -126, most = 127;
+};
+/// 3.3e-18.
+template <>
+struct Exp2Coefficients<double> {
+  static constexpr double values[] = {1.,
+                                      0.69314718055994592842,
+                                      0.24022650695906330204,
+                                      0.055504108665602253297,
+                                      0.0096181290995507955717,
+                                      0.0013333558629566755226,
+                                      0.00015403512309628660399,
+                                      0.000015253175055562795993,
+                                      1.3208367288951140366e-6,
+                                      1.0253212435721934234e-7,
+                                      6.559529322770528367e-9,
+                                      6.2634661462920210149e-10};
+  using Bits = std::int64_t;
+  static constexpr int mantissa = 52;
+  static constexpr double magic = 0x1.8p52, least = -1022, most = 1023;
+};
+
+/// 2^x; exactly 1 at 0, exactly 0 below the smallest normal power (no subnormal numbers, which are slow), NaN for NaN.
+/// Relative error at most 2e-7 in float, 4e-16 in double: that of the polynomial and of its rounding.
+template <class Real>
+KOKKOS_FORCEINLINE_FUNCTION Vector<Real> exp2_of(const Vector<Real>& x) {
+  using C = Exp2Coefficients<Real>;
+  constexpr int degree = static_cast<int>(std::size(C::values)) - 1;
+  const auto polynomial = [](const Vector<Real>& f) {
+    Vector<Real> sum(C::values[degree]);
+    for (int i = degree - 1; i >= 0; --i) sum = Kokkos::fma(sum, f, Vector<Real>(C::values[i]));
+    return sum;
+  };
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  // x - floor(x), and the product with 2^floor(x), are one instruction each.
+  constexpr int round_down = _MM_FROUND_TO_NEG_INF;
+  if constexpr (std::is_same_v<Real, float>) {
+    const auto raw = static_cast<__m512>(x);
+    const auto sum = static_cast<__m512>(polynomial(Vector<Real>(_mm512_reduce_ps(raw, round_down))));
+    const __mmask16 kept = _mm512_cmp_ps_mask(raw, _mm512_set1_ps(C::least), _CMP_NLT_UQ);
+    return Vector<Real>(_mm512_maskz_scalef_ps(kept, sum, raw));
+  } else {
+    const auto raw = static_cast<__m512d>(x);
+    const auto sum = static_cast<__m512d>(polynomial(Vector<Real>(_mm512_reduce_pd(raw, round_down))));
+    const __mmask8 kept = _mm512_cmp_pd_mask(raw, _mm512_set1_pd(C::least), _CMP_NLT_UQ);
+    return Vector<Real>(_mm512_maskz_scalef_pd(kept, sum, raw));
+  }
+#else
+  using Values = Raw<Real, width<Real>>;
+  using Bits = Raw<typename C::Bits, width<Real>>;
+  const auto raw = std::bit_cast<Values>(x);
+  const Values least = Values{} + C::least, most = Values{} + C::most;
+  Values bounded = raw < least ? least : raw;
+  bounded = bounded > most ? most : bounded;
+  const Values shifted = (bounded - Real(0.5)) + C::magic;  // floor, or one less at a power
+  const Values f = bounded - (shifted - C::magic);
+  const auto sum = std::bit_cast<Values>(polynomial(std::bit_cast<Vector<Real>>(f)));
+  const Bits one = Bits{} + std::bit_cast<typename C::Bits>(Real(1));
+  const auto power = std::bit_cast<Values>((std::bit_cast<Bits>(shifted) << C::mantissa) + one);
+  return std::bit_cast<Vector<Real>>(raw < least ? Values{} : sum * power);
+#endif
+}
+
+/// tanh: Lambert's continued fraction near 0, 1 - 2 / (1 + e^2x) elsewhere.
+template <class Real>
+KOKKOS_FORCEINLINE_FUNCTION Vector<Real> tanh_of(const Vector<Real>& x) {
+  constexpr int depth = std::is_same_v<Real, float> ? 4 : 8;
+  const Vector<Real> one(Real(1)), two(Real(2));
+  const Vector<Real> square = x * x;
+  Vector<Real> fraction(Real(2 * depth + 1));
+  for (int i = depth - 1; i >= 0; --i) fraction = Vector<Real>(Real(2 * i + 1)) + square / fraction;
+  const Vector<Real> power = exp2_of<Real>(x * Vector<Real>(static_cast<Real>(2 * Kokkos::numbers::log2e)));
+  return Kokkos::Experimental::condition(square < Vector<Real>(Real(0.25)), x / fraction, one - two / (one + power));
+}
+
+/// \p value where `first <= key < last`, else \p other; all in the same origin, exact in Real.
+template <class Real>
+KOKKOS_FORCEINLINE_FUNCTION Vector<Real> where_visible(Real key, const Vector<Real>& first, const Vector<Real>& last,
+                                                       const Vector<Real>& value, const Vector<Real>& other) {
+  const Vector<Real> at(key);
+  return Kokkos::Experimental::condition((first <= at) && (at < last), value, other);
+}
+
+namespace impl {
+template <class Values, int... i>
+KOKKOS_FORCEINLINE_FUNCTION std::pair<Values, Values> zip(Values a, Values b, std::integer_sequence<int, i...>) {
+  constexpr int half = sizeof...(i) / 2, all = sizeof...(i);
+  return {__builtin_shufflevector(a, b, (i % 2 * all + i / 2)...),
+          __builtin_shufflevector(a, b, (i % 2 * all + i / 2 + half)...)};
+}
+}  // namespace impl
+
+/// a0 b0 a1 b1 ..: the lower and the upper half of it.
+template <class Value, int count>
+KOKKOS_FORCEINLINE_FUNCTION std::pair<Raw<Value, count>, Raw<Value, count>> zip(Raw<Value, count> a,
+                                                                                Raw<Value, count> b) {
+  return impl::zip(a, b, std::make_integer_sequence<int, count>());
+}
+
+/// Takes the \p rows vectors as a matrix of as many rows and transposes it: `(rows, count)` becomes `(count, rows)`,
+/// both in row-major order over the vectors. Each of the log2(rows) steps is a perfect shuffle.
+template <int rows, class Value, int count>
+KOKKOS_FORCEINLINE_FUNCTION void transpose(Raw<Value, count> (&matrix)[rows]) {
+  static_assert(std::has_single_bit(static_cast<unsigned>(rows)));
+#pragma GCC unroll 8
+  for (int step = 1; step < rows; step *= 2) {
+    Raw<Value, count> next[rows];
+#pragma GCC unroll 32
+    for (int i = 0; i < rows / 2; ++i) {
+      const auto [low, high] = zip<Value, count>(matrix[i], matrix[i + rows / 2]);
+      next[2 * i] = low;
+      next[2 * i + 1] = high;
+    }
+#pragma GCC unroll 32
+    for (int i = 0; i < rows; ++i) matrix[i] = next[i];
+  }
+}
+
+}  // namespace caesura::host_simd
