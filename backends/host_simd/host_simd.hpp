@@ -16,4 +16,10 @@ void forward(const Space& space, const ForwardProblem& problem);
 template <class Space, class Scalar>
 void backward(const Space& space, const BackwardProblem& problem);
 
+/// bfloat16 without conversion, by dot products of pairs: where `CAESURA_HAS_BFLOAT16_PAIRS`.
+template <class Space>
+void forward_pairs(const Space& space, const ForwardProblem& problem);
+template <class Space>
+void backward_pairs(const Space& space, const BackwardProblem& problem);
+
 }  // namespace caesura::host_simd

@@ -11,9 +11,8 @@
 
 namespace caesura::host_simd {
 
-template <class Space, class Scalar>
-void backward(const Space& space, const BackwardProblem& problem) {
-  using Words = typename WordsOf<Scalar>::Type;
+template <class Scalar, class Words, class Space>
+void launch_backward(const Space& space, const BackwardProblem& problem) {
   using Real = typename Words::Real;
   const AttentionShape& shape = problem.shape;
   PackedBackward<Words> packed(shape);
@@ -52,6 +51,11 @@ void backward(const Space& space, const BackwardProblem& problem) {
     launch_range(space, "caesura::backward::host_simd::store_keys", heads * k_blocks,
                  StoreKeyBlock<Words, Scalar>{packed, problem, first});
   }
+}
+
+template <class Space, class Scalar>
+void backward(const Space& space, const BackwardProblem& problem) {
+  launch_backward<Scalar, RealWords<Scalar>>(space, problem);
 }
 
 }  // namespace caesura::host_simd

@@ -29,9 +29,8 @@ inline KeySource key_source(const ForwardProblem& problem, int heads_of_item) {
   return visits * items <= break_even * blocks ? KeySource::local : KeySource::packed;
 }
 
-template <class Space, class Scalar>
-void forward(const Space& space, const ForwardProblem& problem) {
-  using Words = typename WordsOf<Scalar>::Type;
+template <class Scalar, class Words, class Space>
+void launch_forward(const Space& space, const ForwardProblem& problem) {
   using Functor = Forward<Space, Scalar, Words>;
   using Tile = portable::Tile<Space, typename Words::Real>;
   const AttentionShape& shape = problem.shape;
@@ -62,6 +61,11 @@ void forward(const Space& space, const ForwardProblem& problem) {
         PackKeys<Words, Scalar>{keys, problem.k, problem.v, shape.total_k, first, heads, shape.dim_qk, shape.dim_v});
     run(first * group, heads * group, 1);
   }
+}
+
+template <class Space, class Scalar>
+void forward(const Space& space, const ForwardProblem& problem) {
+  launch_forward<Scalar, RealWords<Scalar>>(space, problem);
 }
 
 }  // namespace caesura::host_simd

@@ -33,13 +33,7 @@ struct RealWords {
   static void set(Word* word, int, Real value) { *word = value; }
 };
 
-template <class Scalar>
-struct WordsOf {
-  using Type = RealWords<Scalar>;
-};
-
 #if defined(__AVX512BF16__) && defined(__AVX512BW__)
-#define CAESURA_HAS_PAIR_WORDS
 /// Pairs of bfloat16, the first one in the lower half. Products are exact, sums are float.
 struct PairWords {
   using Real = float;
@@ -64,6 +58,10 @@ struct PairWords {
   }
   KOKKOS_FORCEINLINE_FUNCTION static void store_words(Word* to, const WordVector& words) {
     _mm512_storeu_si512(to, words);
+  }
+  /// A vector of numbers as neighbors, half a vector of words.
+  KOKKOS_FORCEINLINE_FUNCTION static void store_row(Word* to, const Vector<float>& values) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), (__m256i)_mm512_cvtneps_pbh(static_cast<__m512>(values)));
   }
   /// One number of a pair.
   static float get(const Word* word, int half) {

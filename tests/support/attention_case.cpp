@@ -55,6 +55,15 @@ std::int64_t longest_row(const Mask& mask) {
   return lengths.empty() ? 0 : *std::max_element(lengths.begin(), lengths.end());
 }
 
+/// Of the kernel of that name, or of the one that is taken.
+bool rounds_weights(ScalarType type, std::string_view name) {
+  const std::vector<std::string> able = kernel_names(type);
+  const std::string_view taken = name.empty() ? std::string_view(able.front()) : name;
+  const auto all = kernels<Space>();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& kernel) { return kernel.name == taken; });
+  return found != all.end() && found->rounds_weights;
+}
+
 }  // namespace
 
 std::string describe(const Problem& p) {
@@ -99,7 +108,8 @@ void expect_close(const char* name, const reference::Tensor& expected, const ref
                 << tolerance.relative << " |x|";
 }
 
-void expect_close(const Problem& p, const Results& expected, const Results& got, ScalarType type, ScalarType out_type) {
+void expect_close(const Problem& p, const Results& expected, const Results& got, ScalarType type, ScalarType out_type,
+                  std::string_view kernel) {
   const double scale = std::abs(p.options.scale), keep = 1 / (1 - p.options.dropout.probability);
   const double q = largest_norm(p.q), k = largest_norm(p.k), v = largest_norm(p.v), dout = largest_norm(p.dout);
   const auto dim = static_cast<double>(std::max(p.shape.dim_qk, p.shape.dim_v));
@@ -114,15 +124,20 @@ void expect_close(const Problem& p, const Results& expected, const Results& got,
   const double delta_error =
       out_type == ScalarType::float64 ? 0 : 4 * out_epsilon * largest_product(p.dout, expected.out);
   const double dprobability = dout * v * keep;
+  // Weights and their gradients that are rounded to the tensors' type before the second products.
+  const double rounding = rounds_weights(type, kernel) ? epsilon_of(type) / 2 : 0;
   const auto gradient = [&](const reference::Tensor& tensor, double magnitude) {
     return Tolerance{1.01 * out_epsilon, 2 * error * std::max(scale * dprobability * magnitude, largest_value(tensor)) +
-                                             scale * delta_error * magnitude + smallest};
+                                             scale * (delta_error + 4 * rounding * dprobability) * magnitude +
+                                             smallest};
   };
-  const auto gradient_v = Tolerance{
-      1.01 * out_epsilon, 2 * error * std::max(keep * largest_value(p.dout), largest_value(expected.dv)) + smallest};
+  const auto gradient_v =
+      Tolerance{1.01 * out_epsilon, 2 * error * std::max(keep * largest_value(p.dout), largest_value(expected.dv)) +
+                                        8 * rounding * keep * largest_value(p.dout) + smallest};
   const auto rows = static_cast<double>(p.mask.total_q());
 
-  expect_close("out", expected.out, got.out, {1.01 * out_epsilon, 2 * error * keep * largest_value(p.v) + smallest});
+  expect_close("out", expected.out, got.out,
+               {1.01 * out_epsilon, (2 * error + rounding) * keep * largest_value(p.v) + smallest});
   expect_close("lse", expected.lse, got.lse, {epsilon, error});
   expect_close("row_max", expected.row_max, got.row_max, {epsilon, epsilon * (1 + logit * (2 + std::sqrt(dim) / 4))});
   expect_close("dq", expected.dq, got.dq, gradient(expected.dq, largest_value(p.k)));

@@ -18,6 +18,8 @@ struct Kernel {
   std::string_view name;         ///< what `variant` and CAESURA_FORCE_KERNEL take
   std::string_view description;  ///< one line: hardware and idea
   int priority = 0;              ///< the highest that does not refuse is taken
+  /// Whether weights and their gradients are rounded to the tensors' type before they are multiplied.
+  bool rounds_weights = false;
 
   /// Why it cannot do the problem; empty if it can.
   std::string (*refuses_forward)(const ForwardProblem&) = nullptr;
