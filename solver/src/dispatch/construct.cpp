@@ -15,8 +15,6 @@ namespace caesura::solver::impl {
 
 namespace {
 
-constexpr double short_share = 0.5;   // of a rank's tokens: shorter components are filler
-constexpr double least_group = 1.5;   // ranks that a component must be worth to get its own
 constexpr double least_part = 0.1;    // of a rank's work that it must have left to get a part of a middle component
 constexpr double send_factor = 1.15;  // of the most rows that a rank receives, what a rank may send where that hides
 constexpr double send_spare = 0.07;   // of that, left to what other pieces will add
@@ -69,7 +67,9 @@ class Construction {
   };
 
   Ascending ascending(std::int32_t c) const { return {problem_, deal_.component(c)}; }
-  std::int64_t short_rows() const { return static_cast<std::int64_t>(short_share * static_cast<double>(tokens_)); }
+  std::int64_t short_rows() const {
+    return static_cast<std::int64_t>(recipe_.short_share * static_cast<double>(tokens_));
+  }
   /// Tokens that a middle component may have on a rank, beside the plan of its group.
   std::int64_t token_room(std::int32_t rank) const {
     return std::max<std::int64_t>(0, deal_.room(rank) - planned_[static_cast<std::size_t>(rank)].rows);
@@ -155,7 +155,7 @@ class Construction {
       pairs += component.pairs;
       rows += static_cast<double>(component.rows.size());
     }
-    price_ = rows > 0 ? pairs / rows : 0;
+    price_ = recipe_.price * (rows > 0 ? pairs / rows : 0);
   }
 
   /// Ranks for each of the long components, 0 for those that are worth too few. Together never more than there are.
@@ -173,7 +173,7 @@ class Construction {
       const double share = worth(component);
       const double filled = static_cast<double>(component.rows.size()) / static_cast<double>(tokens_);
       // What has more tokens than its ranks would hold is light material for others.
-      if (share < least_group || share < filled - 0.5) continue;
+      if (share < recipe_.least_group || share < filled - 0.5) continue;
       remainders[i] = share;
       grow(i, static_cast<std::int32_t>(
                   std::max({std::floor(share), std::ceil(filled - 1e-9), std::ceil(component.pairs / cap_ - 1e-9)})));
