@@ -35,15 +35,20 @@ function(caesura_target_defaults target)
   endif()
 endfunction()
 
-# caesura_test(NAME SOURCE...): a GoogleTest program, one ctest entry, labelled with its folder's name; the target
-# tests_LABEL builds all of that label.
+# As above, for what only tests are made of.
+function(caesura_test_defaults target)
+  caesura_target_defaults(${target})
+  target_compile_options(${target} PRIVATE -O1) # a third less to compile; what is tested is in the libraries
+endfunction()
+
+# caesura_test(NAME SOURCE...): a GoogleTest program, one ctest entry, labelled with its folder's name, with which the
+# target tests_LABEL builds all of them and caesura_LABEL_test_support is what they share.
 function(caesura_test name)
   get_filename_component(label "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
   set(target "${label}_${name}")
   add_executable(${target} ${ARGN})
-  caesura_target_defaults(${target})
-  target_compile_options(${target} PRIVATE -O1) # a third less to compile; what is tested is in the libraries
-  target_link_libraries(${target} PRIVATE caesura_test_support)
+  caesura_test_defaults(${target})
+  target_link_libraries(${target} PRIVATE caesura_${label}_test_support)
   if(NOT TARGET tests_${label})
     add_custom_target(tests_${label})
   endif()

@@ -8,37 +8,13 @@
 #include <caesura/comm/reduce.hpp>
 #include <caesura/comm/ring.hpp>
 #include <caesura/comm/row_exchange.hpp>
+#include <support/count_allocations.hpp>
 
 #include <comm/contract/rows_of.hpp>
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <functional>
-#include <new>
 #include <vector>
-
-// Counts every allocation of this program, Kokkos' own included, while somebody wants it.
-namespace {
-std::atomic<bool> counting{false};
-std::atomic<int> allocations{0};
-
-void* allocate(std::size_t bytes, std::size_t alignment) {
-  if (counting) ++allocations;
-  void* const memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-  if (!memory) throw std::bad_alloc();
-  return memory;
-}
-}  // namespace
-
-void* operator new(std::size_t bytes) { return allocate(bytes, alignof(std::max_align_t)); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return allocate(bytes, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
 namespace caesura::testing {
 namespace {
@@ -46,40 +22,37 @@ namespace {
 using comm::Communicator;
 using Operation = std::function<void()>;
 
-std::atomic<int> views{0};  // that Kokkos allocates, which does not go through operator new
-
-void count_views(Kokkos_Profiling_SpaceHandle, const char*, const void*, std::uint64_t) { ++views; }
-
-/// Whom to count. Not both at once: where a tool listens, Kokkos makes strings for it.
-enum class Count { operator_new, kokkos };
-
 /// Runs each operation on 3 ranks a few times; after the first times nothing may be allocated.
 void expect_no_allocation(
     const std::function<std::vector<Operation>(const Kokkos::Serial&, const Communicator&)>& make) {
-  for (const Count count : {Count::operator_new, Count::kokkos}) {
-    allocations = 0;
-    views = 0;
-    const auto listen = [&](bool on) {
-      if (count == Count::operator_new) counting = on;
-      if (count == Count::kokkos) Kokkos::Tools::Experimental::set_allocate_data_callback(on ? count_views : nullptr);
-    };
+  for (const Allocations which : {Allocations::operator_new, Allocations::views}) {
+    int counted = 0;
     comm::run_in_process(3, [&](const Communicator& communicator) {
       const auto space = rank_space();
       const std::vector<Operation> operations = make(space, communicator);
       for (int warm = 0; warm < 3; ++warm)
         for (const Operation& operation : operations) operation();
       comm::barrier(communicator).wait();
-      if (communicator.rank() == 0) listen(true);
+      if (communicator.rank() == 0) start_counting(which);
       comm::barrier(communicator).wait();
       for (int repeat = 0; repeat < 5; ++repeat)
         for (const Operation& operation : operations) operation();
       comm::barrier(communicator).wait();
-      if (communicator.rank() == 0) listen(false);
+      if (communicator.rank() == 0) counted = stop_counting();
       comm::barrier(communicator).wait();
     });
-    EXPECT_EQ(allocations, 0);
-    EXPECT_EQ(views, 0);
+    EXPECT_EQ(counted, 0) << (which == Allocations::views ? "views" : "operator new");
   }
+}
+
+TEST(Allocation, IsCounted) {
+  start_counting(Allocations::operator_new, 100);
+  ::operator delete(::operator new(99));
+  ::operator delete(::operator new(100));
+  EXPECT_EQ(stop_counting(), 1);
+  start_counting(Allocations::views);
+  const Kokkos::View<int*, Kokkos::HostSpace> view("view", 1);
+  EXPECT_EQ(stop_counting(), 1);
 }
 
 TEST(Allocation, OfAPlanHappensOnlyAtFirstUse) {

@@ -8,17 +8,20 @@ endif()
 
 add_custom_target(tests_mpi)
 
+# The main function of those that have none of their own.
+add_library(comm_mpi_main STATIC mpi_main.cpp)
+target_include_directories(comm_mpi_main PUBLIC "${PROJECT_SOURCE_DIR}/tests")
+target_link_libraries(comm_mpi_main PUBLIC caesura::mpi GTest::gtest)
+caesura_test_defaults(comm_mpi_main)
+
 # caesura_mpi_program(NAME SOURCE...): of the communication layer and MPI alone, so that a second MPI is cheap to test.
 function(caesura_mpi_program name)
   add_executable(comm_${name} ${ARGN})
-  caesura_target_defaults(comm_${name})
-  target_include_directories(comm_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}/comm/src")
-  target_link_libraries(comm_${name} PRIVATE caesura::mpi GTest::gtest)
+  caesura_test_defaults(comm_${name})
+  target_include_directories(comm_${name} PRIVATE "${PROJECT_SOURCE_DIR}/comm/src")
+  target_link_libraries(comm_${name} PRIVATE comm_mpi_main)
   add_dependencies(tests_mpi comm_${name})
 endfunction()
-
-# More ranks than cores are normal here, and ranks that wait for each other's threads would make it slow.
-set(mpi_environment "GTEST_COLOR=no;OMP_NUM_THREADS=1;OMP_PROC_BIND=false;OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1")
 
 # caesura_mpi_test(NAME RANKS...): a program on so many ranks, one ctest entry each.
 function(caesura_mpi_test name)
@@ -30,11 +33,21 @@ function(caesura_mpi_test name)
   endforeach()
 endfunction()
 
-caesura_mpi_program(mpi_contract_test mpi_main.cpp mpi_ranks.cpp $<TARGET_OBJECTS:comm_contract>)
+caesura_mpi_program(mpi_contract_test mpi_ranks.cpp $<TARGET_OBJECTS:comm_contract>)
 caesura_mpi_test(mpi_contract_test 1 2 3 4 8)
 
-caesura_mpi_program(mpi_transport_test mpi_main.cpp mpi_transport_test.cpp)
+caesura_mpi_program(mpi_transport_test mpi_transport_test.cpp)
 caesura_mpi_test(mpi_transport_test 1 2 3 8)
+
+# Below the level that a communicator needs.
+caesura_mpi_program(mpi_level_test mpi_level_test.cpp)
+foreach(case Single Funneled)
+  string(TOLOWER ${case} level)
+  set(test comm_mpi_level_${level}_test)
+  add_test(NAME ${test} COMMAND ${CAESURA_MPIEXEC} -n 1 $<TARGET_FILE:comm_mpi_level_test> --gtest_filter=MpiLevel.${case}*)
+  set_tests_properties(${test} PROPERTIES
+    LABELS mpi TIMEOUT 60 ENVIRONMENT "${mpi_environment};CAESURA_TEST_NAME=${test};CAESURA_MPI_LEVEL=${level}")
+endforeach()
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 caesura_mpi_program(mpi_faults mpi_faults.cpp)

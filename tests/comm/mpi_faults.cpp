@@ -3,24 +3,19 @@
 
 #include <caesura/comm/all_to_all.hpp>
 #include <caesura/comm/mpi.hpp>
-#include <caesura/error.hpp>
+#include <support/mpi_faults.hpp>
 
 #include <Kokkos_Core.hpp>
 
 #include <mpi.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
-#include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
-// mpi_faults CASE MILLISECONDS: exchanges rows in a loop until rank 1 fails in the way of CASE; every other rank prints
-// `rank R: error after S s: TEXT` and leaves the way a program should after a communication error. Started and read by
+// mpi_faults CASE MILLISECONDS ROWS: exchanges rows in a loop until rank 1 fails in the way of CASE. Started and read by
 // mpi_faults_test.py.
 //
 // CASE: die, stop (in the middle of an exchange), leave (rank 1 ends well, without a word), wrong_count,
@@ -30,17 +25,10 @@ namespace {
 
 using namespace caesura::comm;
 using Rows = Kokkos::View<float**, Kokkos::LayoutRight, Kokkos::HostSpace>;
-using Seconds = std::chrono::duration<double>;
-using std::chrono::steady_clock;
 
 constexpr int faulty = 1;
 constexpr int good_rounds = 20;
 constexpr std::int64_t row_elements = 64;
-
-void print(int rank, const std::string& what) {
-  std::printf("rank %d: %s\n", rank, what.c_str());
-  std::fflush(stdout);
-}
 
 void exchange(const Kokkos::DefaultHostExecutionSpace& space, const Communicator& communicator, std::int64_t rows,
               std::string_view what, bool fails) {
@@ -58,7 +46,9 @@ void exchange(const Kokkos::DefaultHostExecutionSpace& space, const Communicator
   request.wait();
   for (int from = 0; from < size; ++from) {
     for (std::int64_t row = 0; row < rows; ++row) {
-      if (receive(from * rows + row, row % row_elements) != static_cast<float>(from)) print(rank, "WRONG DATA");
+      if (receive(from * rows + row, row % row_elements) != static_cast<float>(from)) {
+        caesura::testing::print_of(rank, "WRONG DATA");
+      }
     }
   }
 }
@@ -75,33 +65,11 @@ int main(int argc, char** argv) {
   const std::chrono::milliseconds timeout(argc > 2 ? std::atoi(argv[2]) : 1000);
   // Small messages leave at once; of large ones a part is under way when the rank fails.
   const std::int64_t rows = argc > 3 ? std::atoi(argv[3]) : 10;
-  {
-    const MpiCommunicator communicator(
-        MPI_COMM_WORLD, {.timeout = timeout, .checks = what == "wrong_count_checked" ? Checks::on : Checks::off});
-    const int rank = communicator.rank();
-    const Kokkos::DefaultHostExecutionSpace space;
-    print(rank, "process " + std::to_string(getpid()));
-    steady_clock::time_point begin = steady_clock::now();
-    try {
-      for (int round = 0; round <= good_rounds + 2; ++round) {
-        begin = steady_clock::now();
-        exchange(space, communicator, rows, what, rank == faulty && round == good_rounds);
-      }
-      print(rank, "no error");
-    } catch (const caesura::Error& error) {
-      const Seconds elapsed = steady_clock::now() - begin;
-      print(rank, "error after " + std::to_string(elapsed.count()) + " s: " + error.what());
-      begin = steady_clock::now();
-      try {
-        exchange(space, communicator, rows, what, false);
-        print(rank, "next call works");
-      } catch (const caesura::Error& next) {
-        const Seconds later = steady_clock::now() - begin;
-        print(rank, "next call after " + std::to_string(later.count()) + " s: " + next.what());
-      }
-      // Ranks that are gone never come to MPI_Finalize: whoever calls it waits for them forever.
-      std::_Exit(7);
-    }
-  }
-  std::_Exit(0);
+  const MpiCommunicator communicator(
+      MPI_COMM_WORLD, {.timeout = timeout, .checks = what == "wrong_count_checked" ? Checks::on : Checks::off});
+  const int rank = communicator.rank();
+  const Kokkos::DefaultHostExecutionSpace space;
+  caesura::testing::run_until_failure(rank, good_rounds + 3, [&](int round) {
+    exchange(space, communicator, rows, what, rank == faulty && round == good_rounds);
+  });
 }

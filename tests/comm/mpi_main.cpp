@@ -3,7 +3,7 @@
 
 // The main function of tests that run under mpirun, the same on every rank. Ranks go through the tests in step: a test
 // that fails on any rank fails on rank 0, which alone prints the usual lines and writes the results; other ranks print
-// their failures only.
+// their failures only. CAESURA_MPI_LEVEL says for which threads MPI is asked to be ready: funneled, if it says nothing.
 
 #include <Kokkos_Core.hpp>
 
@@ -13,8 +13,18 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 namespace {
+
+int wanted_level() {
+  const char* given = std::getenv("CAESURA_MPI_LEVEL");
+  const std::string_view name = given ? given : "funneled";
+  if (name == "single") return MPI_THREAD_SINGLE;
+  if (name == "serialized") return MPI_THREAD_SERIALIZED;
+  if (name == "multiple") return MPI_THREAD_MULTIPLE;
+  return MPI_THREAD_FUNNELED;
+}
 
 class InStep : public testing::EmptyTestEventListener {
  public:
@@ -53,7 +63,11 @@ void name_results(int rank) {
 
 int main(int argc, char** argv) {
   int level = 0;
-  MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &level);
+  MPI_Init_thread(&argc, &argv, wanted_level(), &level);
+  if (level != wanted_level()) {
+    std::fprintf(stderr, "MPI_Init_thread: asked for level %d, got %d\n", wanted_level(), level);
+    MPI_Abort(MPI_COMM_WORLD, 2);
+  }
   int rank = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   name_results(rank);  // before GoogleTest opens them

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The Caesura authors
 # SPDX-License-Identifier: Apache-2.0
 
-caesura_comm_test(topology_test topology_test.cpp)
-caesura_comm_test(placement_advice_test placement_advice_test.cpp)
-caesura_comm_test(hierarchical_cast_test hierarchical_cast_test.cpp)
+caesura_test(topology_test topology_test.cpp)
+caesura_test(placement_advice_test placement_advice_test.cpp)
+caesura_test(hierarchical_cast_test hierarchical_cast_test.cpp)
 
 # Two hosts made of network namespaces; skipped where the machine does not let us make them.
 if(CAESURA_ENABLE_MPI AND NOT CAESURA_SANITIZE)

@@ -60,12 +60,14 @@ void fill_pairs(const Rows& rows, const Problem& problem, Range range) {
   Kokkos::deep_copy(rows, host);
 }
 
-template <class Tensor>
-reference::Tensor read(const Tensor& tensor) {
+/// On \p space: a rank's is its own, and Kokkos' default one need not be for threads that it has not made.
+template <class ReadSpace, class Tensor>
+reference::Tensor read(const ReadSpace& space, const Tensor& tensor) {
   // Strided device memory is not copied to another layout directly.
   const Kokkos::View<typename Tensor::value_type***, Kokkos::LayoutRight, typename Tensor::memory_space> packed(
-      "packed", tensor.extent(0), tensor.extent(1), tensor.extent(2));
-  Kokkos::deep_copy(packed, tensor);
+      Kokkos::view_alloc(space, "packed"), tensor.extent(0), tensor.extent(1), tensor.extent(2));
+  Kokkos::deep_copy(space, packed, tensor);
+  space.fence();
   const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), packed);
   reference::Tensor result(static_cast<std::int64_t>(host.extent(0)), static_cast<std::int64_t>(host.extent(1)),
                            static_cast<std::int64_t>(host.extent(2)));
@@ -124,8 +126,8 @@ void check_micro_sequences(const MicroCase& test, std::int64_t size) {
   }
   space.fence();
   Results got = device.download();
-  got.dk = read(gradients.keys({0, total}));
-  got.dv = read(gradients.values({0, total}));
+  got.dk = read(space, gradients.keys({0, total}));
+  got.dv = read(space, gradients.values({0, total}));
   expect_close(problem, expected_results(problem), got, scalar_type_v<Scalar>, scalar_type_v<Scalar>);
 }
 
@@ -172,8 +174,8 @@ TEST(KvBufferGradients, OutsideWhatWasSeenAreExactZeros) {
     const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace(), gradients.rows({0, 7}));
     for (std::size_t i = 0; i < host.size(); ++i) EXPECT_EQ(std::bit_cast<std::uint32_t>(host.data()[i]), 0U) << i;
     Results got = device.download();
-    got.dk = read(gradients.keys({0, 22}));
-    got.dv = read(gradients.values({0, 22}));
+    got.dk = read(space, gradients.keys({0, 22}));
+    got.dv = read(space, gradients.values({0, 22}));
     expect_close(problem, expected_results(problem), got, ScalarType::float32, ScalarType::float32);
   }
 }
@@ -223,8 +225,8 @@ TEST(KvBufferSteps, WorkUnderContextParallel) {
         const auto first = counts.begin(), here = first + communicator.rank();
         const std::int64_t before = std::accumulate(first, here, range.begin);
         const Range own = {before, before + *here};
-        const Kokkos::View<float****, Kokkos::LayoutRight, Host> local("local", static_cast<std::size_t>(own.size()), 2,
-                                                                       2, 16);
+        const Kokkos::View<float****, Kokkos::LayoutRight, Host> local(Kokkos::view_alloc(space, "local"),
+                                                                       static_cast<std::size_t>(own.size()), 2, 2, 16);
         fill_pairs(local, problem, own);
         buffer.gather(space, communicator, local, range, counts).wait();
         parts.push_back(micro_sequence(mask, own));
@@ -245,7 +247,8 @@ TEST(KvBufferSteps, WorkUnderContextParallel) {
       }
       space.fence();
       const Results part = device.download();
-      const reference::Tensor dk = read(gradients.keys({0, total})), dv = read(gradients.values({0, total}));
+      const reference::Tensor dk = read(space, gradients.keys({0, total})),
+                              dv = read(space, gradients.values({0, total}));
       const std::lock_guard lock(mutex);
       std::vector<Range> owned;
       for (const MicroSequence& one : parts) owned.push_back(one.queries);

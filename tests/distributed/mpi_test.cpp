@@ -10,7 +10,11 @@
 #include <gtest/gtest.h>
 #include <mpi.h>
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <string_view>
+#include <thread>
 
 namespace caesura::testing {
 namespace {
@@ -68,6 +72,31 @@ TEST(DistributedOverMpi, EveryExchangeEqualsOneRank) {
                    ScalarType::float16);
     }
   }
+}
+
+std::atomic<int> stages_here{0}, stages_elsewhere{0};  // by the thread that saw their end: this one, or another
+std::thread::id this_thread;
+
+void count_stage(const char* name, std::uint32_t, std::uint64_t*) {
+  if (std::string_view(name) != "caesura::distributed::stage") return;
+  ++(std::this_thread::get_id() == this_thread ? stages_here : stages_elsewhere);
+}
+
+TEST(DistributedOverMpi, TransfersHaveAThreadWhereMpiAllowsIt) {
+  const Communicator communicator = world();
+  int level = 0;
+  MPI_Query_thread(&level);
+  const Mask mask = Mask::from_documents(Documents::from_lengths({170, 1, 240, 33}), {.kind = MaskKind::full});
+  const Problem problem(mask, heads, 134);
+  const solver::Plan plan = plan_of(mask, communicator.size(), ExchangeKind::all_gather);
+  stages_here = stages_elsewhere = 0;
+  this_thread = std::this_thread::get_id();
+  Kokkos::Tools::Experimental::set_begin_fence_callback(count_stage);
+  expect_close(problem, expected_results(problem), run_on<double>(communicator, problem, plan, {}), ScalarType::float64,
+               ScalarType::float64);
+  Kokkos::Tools::Experimental::set_begin_fence_callback(nullptr);
+  EXPECT_EQ(stages_here == 0, level >= MPI_THREAD_SERIALIZED);
+  EXPECT_EQ(stages_elsewhere == 0, level < MPI_THREAD_SERIALIZED);
 }
 
 TEST(DistributedOverMpi, ReproducibleForwardHasTheBitsOfOneRank) {

@@ -7,24 +7,19 @@
 #include <caesura/document_mask.hpp>
 #include <caesura/documents.hpp>
 #include <reference/reference.hpp>
+#include <support/random_numbers.hpp>
 
 #include <cstdint>
-#include <random>
 #include <utility>
 #include <vector>
 
 namespace caesura::testing {
 
-/// Everything random in the tests; the same seed gives the same values on every machine.
-class Random {
+/// Random numbers of all kinds that attention takes.
+class Random : public RandomNumbers {
  public:
-  explicit Random(std::uint64_t seed) : engine_(seed) {}
+  using RandomNumbers::RandomNumbers;
 
-  /// In [low, high].
-  std::int64_t integer(std::int64_t low, std::int64_t high) {
-    return low + static_cast<std::int64_t>(engine_() % static_cast<std::uint64_t>(high - low + 1));
-  }
-  bool chance(double probability) { return static_cast<double>(engine_() >> 11) * 0x1p-53 < probability; }
   /// A multiple of 1/64 in [-1, 1]: exact in double, float, half and bfloat16.
   double value() { return static_cast<double>(integer(-64, 64)) / 64; }
 
@@ -58,9 +53,6 @@ class Random {
     if (chance(0.3)) result.prefix = integer(0, size);
     return result;
   }
-
- private:
-  std::mt19937_64 engine_;
 };
 
 }  // namespace caesura::testing

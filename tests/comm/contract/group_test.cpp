@@ -97,7 +97,7 @@ struct Problem {
   std::vector<std::int64_t> rows;
 };
 
-Problem random_problem(RandomRows& random, int size) {
+Problem random_problem(RandomNumbers& random, int size) {
   struct Part {
     int source;
     std::int64_t begin, rows;
@@ -159,7 +159,7 @@ template <class Check>
 void random_problems(int problems, const Check& check) {
   const std::uint64_t seed = test_seed(7001);
   each_rank([&](const Communicator& communicator) {
-    RandomRows random(seed);
+    RandomNumbers random(seed);
     for (int i = 0; i < problems; ++i) {
       SCOPED_TRACE(::testing::Message() << "seed " << seed << ", problem " << i << ", rank " << communicator.rank());
       check(communicator, random_problem(random, communicator.size()), random);
@@ -169,7 +169,7 @@ void random_problems(int problems, const Check& check) {
 }
 
 TEST(GroupCast, AgreesWithTheListsOnRandomProblems) {
-  random_problems(20, [](const Communicator& communicator, const Problem& problem, RandomRows& random) {
+  random_problems(20, [](const Communicator& communicator, const Problem& problem, RandomNumbers& random) {
     const auto space = rank_space();
     const auto rank = static_cast<std::size_t>(communicator.rank());
     const Lie from = all_lies[random.integer(0, 3)], to = all_lies[random.integer(0, 3)];
@@ -184,7 +184,7 @@ TEST(GroupCast, AgreesWithTheListsOnRandomProblems) {
 }
 
 TEST(GroupReduce, AgreesWithSumsRowByRowOnRandomProblems) {
-  random_problems(10, [](const Communicator& communicator, const Problem& problem, RandomRows& random) {
+  random_problems(10, [](const Communicator& communicator, const Problem& problem, RandomNumbers& random) {
     const auto space = rank_space();
     const auto rank = static_cast<std::size_t>(communicator.rank());
     const Lie from = all_lies[random.integer(0, 3)], to = all_lies[random.integer(0, 3)];
@@ -216,7 +216,7 @@ TEST(GroupReduce, AgreesWithSumsRowByRowOnRandomProblems) {
 }
 
 TEST(GroupReduce, MergesAttentionResultsByLogSumExp) {
-  random_problems(10, [](const Communicator& communicator, const Problem& problem, RandomRows& random) {
+  random_problems(10, [](const Communicator& communicator, const Problem& problem, RandomNumbers& random) {
     const auto space = rank_space();
     const int rank = communicator.rank();
     const std::int64_t heads = 2, dim = 5;

@@ -3,29 +3,13 @@
 
 #pragma once
 
+#include <support/random_numbers.hpp>
+
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <random>
 
 namespace caesura::testing {
-
-/// Random numbers without attention's: these programs are built of the communication layer alone.
-class RandomRows {
- public:
-  explicit RandomRows(std::uint64_t seed) : engine_(seed) {}
-
-  /// In [low, high].
-  std::int64_t integer(std::int64_t low, std::int64_t high) {
-    return low + static_cast<std::int64_t>(engine_() % static_cast<std::uint64_t>(high - low + 1));
-  }
-  bool chance(double probability) { return real() < probability; }
-  /// In [0, 1).
-  double real() { return static_cast<double>(engine_() >> 11) * 0x1p-53; }
-
- private:
-  std::mt19937_64 engine_;
-};
 
 /// A number in [-1, 1) that is always the same for \p code: what a rank has where, known to all without asking.
 inline double known_value(std::int64_t code) {

@@ -21,7 +21,7 @@ using comm::RowExchange;
 using comm::RowTransfers;
 
 /// Cuts [0, rows) at random places and deals the pieces.
-std::vector<RowBlock> random_blocks(RandomRows& random, int peer, std::int64_t first, std::int64_t rows) {
+std::vector<RowBlock> random_blocks(RandomNumbers& random, int peer, std::int64_t first, std::int64_t rows) {
   std::vector<RowBlock> blocks;
   for (std::int64_t at = 0; at < rows;) {
     const std::int64_t end = random.integer(at, rows);
@@ -38,7 +38,7 @@ struct Problem {
   std::vector<std::int64_t> send_rows, receive_rows;
 };
 
-Problem random_problem(RandomRows& random, int size) {
+Problem random_problem(RandomNumbers& random, int size) {
   Problem problem;
   problem.ranks.resize(static_cast<std::size_t>(size));
   problem.receive_rows.assign(static_cast<std::size_t>(size), 0);
@@ -106,7 +106,7 @@ void check(const Communicator& communicator, const Problem& problem, Lie from, L
 TEST(RowExchange, AgreesWithTheListsRowByRowOnRandomProblems) {
   const std::uint64_t seed = test_seed(20261122);
   each_rank([&](const Communicator& communicator) {
-    RandomRows random(seed);
+    RandomNumbers random(seed);
     for (int i = 0; i < 40; ++i) {
       SCOPED_TRACE(text("seed ", seed, ", ", communicator.size(), " ranks, problem ", i));
       const Problem problem = random_problem(random, communicator.size());
