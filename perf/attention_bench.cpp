@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Caesura authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include "perf/attention_cases.hpp"
 #include "perf/machine_peak.hpp"
 #include <caesura/caesura.hpp>
 
@@ -8,61 +9,36 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstddef>
-#include <fstream>
+#include <cstdio>
+#include <cstdlib>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
-// Forward and backward of every scalar on the shapes that the project is judged by. Rates count
-// 4 x visible pairs x dim x heads_q operations (backward 2.5 times that); `peak` is the measured FMA peak of the
-// accumulator type with as many threads, `of_peak` the ratio.
+// Forward and backward of every scalar with every kernel of the build, on the shapes that the project is judged by.
+// Rates count 4 x visible pairs x dim x heads_q operations (backward 2.5 times that); `peak` is the greatest measured
+// peak of what the scalar may be computed with, as many threads, `of_peak` the ratio.
+//
+//     attention_bench --list      the cases as JSON, for who runs them elsewhere (perf/peers)
+//     CAESURA_BENCH_DATA=FOLDER   packs from these files of document lengths; otherwise from data/
 
 namespace {
 
 using Space = Kokkos::DefaultExecutionSpace;
+using caesura::perf::AttentionCase;
 
-struct Case {
-  std::string name;
-  std::vector<std::int64_t> lengths;
-  caesura::DocumentMask rule;
-  int heads_q;
-  int heads_kv;
-  int dim;
-  bool every_scalar = true;  ///< false: float alone
-};
-
-/// The first \p tokens tokens of a file of document lengths, the last document cut.
-std::vector<std::int64_t> read_pack(const std::string& name, std::int64_t tokens) {
-  std::ifstream file(std::string(CAESURA_DATA_DIR) + "/" + name + ".txt");
-  std::vector<std::int64_t> lengths;
-  for (std::string line; tokens > 0 && std::getline(file, line);) {
-    if (line.empty() || line[0] == '#') continue;
-    lengths.push_back(std::min<std::int64_t>(std::stoll(line), tokens));
-    tokens -= lengths.back();
-  }
-  if (tokens > 0) throw std::runtime_error("attention_bench: " + name + ": has too few tokens");
-  return lengths;
-}
-
-std::vector<Case> cases() {
-  const auto causal = [](std::string name, std::vector<std::int64_t> lengths, int heads_q, int heads_kv, int dim) {
-    return Case{std::move(name), std::move(lengths), {}, heads_q, heads_kv, dim};
-  };
-  std::vector<std::int64_t> skewed;  // 16 documents of 7 to 4096 tokens, in geometric steps
-  for (double length = 7; skewed.size() < 15; length *= 1.53) skewed.push_back(static_cast<std::int64_t>(length));
-  skewed.push_back(4096);
-  return {
-      causal("causal_4096_dim64", {4096}, 8, 8, 64),
-      causal("causal_4096_dim128", {4096}, 8, 8, 128),
-      causal("gqa32_8_causal_2048_dim128", {2048}, 32, 8, 128),
-      causal("skewed_7_to_4096_dim64", skewed, 8, 8, 64),
-      causal("mixed_pretraining_16k_dim128", read_pack("mixed_pretraining", 16384), 8, 2, 128),
-      causal("short_messages_16k_dim128", read_pack("short_messages", 16384), 8, 2, 128),
-      // The same number of tokens and about the same tiles, as many documents and as one.
-      {"documents_8192x34_dim64", std::vector<std::int64_t>(8192, 34), {}, 8, 8, 64, false},
-      {"window64_278528_dim64", {8192 * 34}, {.window = {64, 0}}, 8, 8, 64, false},
-  };
+double peak_of(caesura::ScalarType type) {
+  using caesura::ScalarType;
+  using caesura::perf::measure_peak_gflops;
+  static const double of_double = measure_peak_gflops(ScalarType::float64);
+  static const double of_float = measure_peak_gflops(ScalarType::float32);
+  // Some processors do dot products of bfloat16 slower than the same work as multiply-adds of float.
+  static const double of_bfloat16 = std::max(of_float, caesura::perf::measure_dot_peak_gflops());
+  if (type == ScalarType::float64) return of_double;
+  return type == ScalarType::bfloat16 ? of_bfloat16 : of_float;
 }
 
 template <class Scalar>
@@ -73,8 +49,9 @@ template <class Scalar>
 struct Step {
   using Real = caesura::accumulator_t<Scalar>;
 
-  explicit Step(const Case& shape)
-      : mask(caesura::Mask::from_documents(caesura::Documents::from_lengths(shape.lengths), shape.rule)),
+  Step(const AttentionCase& shape, std::string_view kernel)
+      : variant(kernel),
+        mask(caesura::Mask::from_documents(caesura::Documents::from_lengths(shape.lengths), shape.rule)),
         plan(space, mask),
         q(random("q", mask.total_q(), shape.heads_q, shape.dim)),
         k(random("k", mask.total_k(), shape.heads_kv, shape.dim)),
@@ -89,9 +66,10 @@ struct Step {
                                    mask.total_q(), shape.heads_q, caesura::scalar_type_v<Scalar>))),
         flops(4.0 * static_cast<double>(mask.area()) * shape.dim * shape.heads_q) {}
 
-  void forward() const { caesura::attention_forward(space, plan, q, k, v, out, lse); }
+  void forward() const { caesura::attention_forward(space, plan, q, k, v, out, lse, {.variant = variant}); }
   void backward() const {
-    caesura::attention_backward(space, plan, dout, q, k, v, out, lse, dq, dk, dv, {.workspace = workspace});
+    caesura::attention_backward(space, plan, dout, q, k, v, out, lse, dq, dk, dv,
+                                {.workspace = workspace, .variant = variant});
   }
 
   static Tensor<Scalar> random(const char* label, std::int64_t rows, int heads, int dim) {
@@ -105,6 +83,7 @@ struct Step {
     return view;
   }
 
+  std::string variant;
   Space space;
   caesura::Mask mask;
   caesura::AttentionPlan<Space> plan;
@@ -114,18 +93,13 @@ struct Step {
   double flops;
 };
 
-double peak_of(caesura::ScalarType type) {
-  static const double peaks[] = {caesura::perf::measure_peak_gflops(caesura::ScalarType::float64),
-                                 caesura::perf::measure_peak_gflops(caesura::ScalarType::float32)};
-  return peaks[caesura::accumulator_of(type) == caesura::ScalarType::float64 ? 0 : 1];
-}
-
 enum class Pass { forward, backward };
 
 template <class Scalar>
-void attention(benchmark::State& state, const Case& shape, Pass pass) {
-  const Step<Scalar> step(shape);
+void attention(benchmark::State& state, const AttentionCase& shape, Pass pass, std::string_view variant) try {
+  const Step<Scalar> step(shape, variant);
   step.forward();
+  if (pass == Pass::backward) step.backward();
   step.space.fence();
   for (auto _ : state) {
     pass == Pass::forward ? step.forward() : step.backward();
@@ -136,24 +110,65 @@ void attention(benchmark::State& state, const Case& shape, Pass pass) {
   state.counters["flops"] = benchmark::Counter(flops, benchmark::Counter::kIsRate);
   state.counters["of_peak"] = benchmark::Counter(flops / peak, benchmark::Counter::kIsRate);
   state.counters["peak"] = peak;
+} catch (const caesura::Error& error) {  // the kernel refuses
+  state.SkipWithError(error.what());
 }
 
 template <class Scalar>
-void register_scalar(const Case& shape) {
+void register_scalar(const AttentionCase& shape) {
   const std::string scalar(caesura::name_of(caesura::scalar_type_v<Scalar>));
   for (const Pass pass : {Pass::forward, Pass::backward}) {
-    const std::string name = (pass == Pass::forward ? "forward/" : "backward/") + shape.name + "/" + scalar;
-    benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { attention<Scalar>(state, shape, pass); })
-        ->Unit(benchmark::kMillisecond)
-        ->UseRealTime();
+    for (const caesura::Kernel<Space>& kernel : caesura::kernels<Space>()) {
+      const std::string_view variant = kernel.name;
+      const std::string name =
+          caesura::text(pass == Pass::forward ? "forward/" : "backward/", shape.name, "/", scalar, "/", variant);
+      benchmark::RegisterBenchmark(name.c_str(),
+                                   [=](benchmark::State& state) { attention<Scalar>(state, shape, pass, variant); })
+          ->Unit(benchmark::kMillisecond)
+          ->UseRealTime();
+    }
   }
+}
+
+/// What runs these cases elsewhere needs to know, and what its figures are compared with.
+std::string listed(const std::vector<AttentionCase>& cases) {
+  std::string kernels, rows;
+  for (const caesura::Kernel<Space>& kernel : caesura::kernels<Space>())
+    kernels += caesura::text(kernels.empty() ? "" : ", ", '"', kernel.name, '"');
+  for (const AttentionCase& shape : cases) {
+    const caesura::Mask mask =
+        caesura::Mask::from_documents(caesura::Documents::from_lengths(shape.lengths), shape.rule);
+    std::string lengths;
+    for (const std::int64_t length : shape.lengths) lengths += caesura::text(lengths.empty() ? "" : ", ", length);
+    rows += caesura::text(rows.empty() ? "" : ",\n", "  {\"name\": \"", shape.name, "\", \"heads_q\": ", shape.heads_q,
+                          ", \"heads_kv\": ", shape.heads_kv, ", \"dim\": ", shape.dim, ", \"area\": ", mask.area(),
+                          ", \"lengths\": [", lengths, "]}");
+  }
+  return caesura::text("{\"variants\": [", kernels, "], \"cases\": [\n", rows, "\n]}\n");
+}
+
+/// The peaks and the threads go with the results.
+void add_machine() {
+  using caesura::ScalarType;
+  const auto add = [](const char* key, double value) { benchmark::AddCustomContext(key, caesura::text(value)); };
+  add("peak_double_gflops", peak_of(ScalarType::float64));
+  add("peak_float_gflops", peak_of(ScalarType::float32));
+  add("peak_dot_gflops", caesura::perf::measure_dot_peak_gflops());
+  add("peak_tile_gflops", caesura::perf::measure_tile_peak_gflops());
+  add("threads", Space().concurrency());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const Kokkos::ScopeGuard guard(argc, argv);
-  for (const Case& shape : cases()) {
+  const char* folder = std::getenv("CAESURA_BENCH_DATA");
+  const std::vector<AttentionCase> cases = caesura::perf::attention_cases(folder ? folder : CAESURA_DATA_DIR);
+  if (argc == 2 && std::string_view(argv[1]) == "--list") {
+    std::fputs(listed(cases).c_str(), stdout);
+    return 0;
+  }
+  for (const AttentionCase& shape : cases) {
     register_scalar<float>(shape);
     if (!shape.every_scalar) continue;
     register_scalar<double>(shape);
@@ -162,6 +177,7 @@ int main(int argc, char** argv) {
   }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  add_machine();
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

@@ -3,15 +3,15 @@
 
 #include "perf/machine_peak.hpp"
 
+#include "perf/rates.hpp"
+
 #include <Kokkos_Core.hpp>
 #include <Kokkos_SIMD.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
-#include <vector>
 
 namespace caesura::perf {
 namespace {
@@ -81,28 +81,14 @@ KOKKOS_FUNCTION Real run_chains(std::int64_t rounds, Real start) {
   return sum_of_lanes(sum);
 }
 
-/// A thread's rate: its runs are far shorter than a time slice, so most of them are undisturbed even where other
-/// programs compete for the cores; the upper quartile is one of those, and no lucky outlier.
 template <class Real>
 double rate_of_this_thread() {
   using Vector = HostVector<Real>;
-  using Clock = std::chrono::steady_clock;
   constexpr std::int64_t rounds = 20'000;  // about 0.1 ms
-  constexpr auto duration = std::chrono::milliseconds(25);
-  constexpr double gflop = 2e-9 * rounds * chains * lanes_of<Vector>();
   volatile Real zero = 0;
   [[maybe_unused]] volatile Real result = 0;  // keeps the runs alive
-  std::vector<double> rates;
-  const auto end = Clock::now() + duration;
-  for (auto begin = Clock::now(); begin < end || rates.size() < 20;) {
-    result = run_chains<Vector, Real>(rounds, zero);
-    const auto now = Clock::now();
-    rates.push_back(gflop / std::max(std::chrono::duration<double>(now - begin).count(), 1e-9));
-    begin = now;
-  }
-  const auto quartile = rates.begin() + static_cast<std::ptrdiff_t>(rates.size() * 3 / 4);
-  std::nth_element(rates.begin(), quartile, rates.end());
-  return *quartile;
+  return steady_rate(2e-9 * rounds * chains * lanes_of<Vector>(),
+                     [&] { result = run_chains<Vector, Real>(rounds, zero); });
 }
 
 /// On a device: all work items at once.
@@ -142,14 +128,7 @@ double measure(int threads) {
   if constexpr (!std::is_same_v<Host, Device>) {
     if (threads == 0) return rate_of_device<Real, Device>();
   }
-  const int concurrency = Host().concurrency();
-  const int items = threads == 0 ? concurrency : std::min(threads, concurrency);
-  if (items == 1) return rate_of_this_thread<Real>();
-  double sum = 0;
-  Kokkos::parallel_reduce(
-      "caesura::peak", Kokkos::RangePolicy<Host, Kokkos::Schedule<Kokkos::Static>>(0, items, Kokkos::ChunkSize(1)),
-      [](int, double& rates) { rates += rate_of_this_thread<Real>(); }, sum);
-  return sum;
+  return sum_over_threads(threads, rate_of_this_thread<Real>);
 }
 
 }  // namespace

@@ -17,4 +17,12 @@ namespace caesura::perf {
 ///                 ordinary arithmetic units, not its matrix units)
 double measure_peak_gflops(ScalarType type, int threads = 0);
 
+/// The same of the host's dot products of bfloat16 pairs with float sums (4 FLOPs a lane), as far as this build is
+/// compiled for them; 0: it is not. What bfloat16 is compared with where this is not 0.
+double measure_dot_peak_gflops(int threads = 0);
+
+/// The same of the host's bfloat16 matrix tiles (AMX); 0: it has none. Our kernels do not use them: this is for reading
+/// the figures of libraries that do.
+double measure_tile_peak_gflops(int threads = 0);
+
 }  // namespace caesura::perf

@@ -8,6 +8,7 @@ import os
 import subprocess
 import unittest
 import xml.etree.ElementTree
+from pathlib import Path
 
 from program import PROGRAM, ProgramTest
 
@@ -90,6 +91,25 @@ class Run(ProgramTest):
         printed = self.succeed("info", "--ranks", "3")
         for word in ("NUMA node", "mpirun --map-by", "OMP_NUM_THREADS=", "local rank 2"):
             self.assertIn(word, printed)
+
+    def test_info_of_the_vectors(self):
+        result = self.succeed_json("info")
+        vectors = result["vectors"]
+        self.assertEqual(vectors["bytes"], {"avx512": 64, "avx2": 32, "neon": 16, "scalar": 8}[vectors["target"]])
+        if vectors["target"] != "scalar":
+            self.assertIn(vectors["target"], vectors["compiled"])
+        self.assertLessEqual(set(vectors["unused"]), set(vectors["machine"]) - set(vectors["compiled"]))
+        self.assertEqual(result["peak_gflops"]["bfloat16_dot"] > 0, "avx512_bf16" in vectors["compiled"] and not result["build"]["cuda"])
+        try:
+            flags = set(Path("/proc/cpuinfo").read_text().split())
+        except OSError:
+            flags = set()
+        self.assertEqual("avx2" in vectors["machine"], "avx2" in flags)
+        self.assertEqual("amx_bf16" in vectors["machine"], "amx_bf16" in flags)
+        printed = self.succeed("info")
+        self.assertRegex(printed, rf"(?m)^vectors +{vectors['target']}")
+        self.assertRegex(printed, r"(?m)^processor has +\w")
+        self.assertEqual("left unused" in printed, bool(vectors["unused"]))
 
     def test_ranks_with_every_exchange(self):
         shape = ("--documents", "100,30,76", "--heads-q", "4", "--heads-kv", "2", "--dim", "16", "--repeat", "1")

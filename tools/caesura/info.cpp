@@ -8,6 +8,7 @@
 #include "numbers.hpp"
 #include "options.hpp"
 #include "report.hpp"
+#include "vectors.hpp"
 #include <caesura/comm/placement_advice.hpp>
 #include <caesura/error.hpp>
 #include <caesura/host_topology.hpp>
@@ -67,11 +68,13 @@ nlohmann::ordered_json collect(int ranks) {
                    {"cuda", cuda}};
   for (const auto& [name, version] : communication_libraries()) info["build"][name] = version;
   info["machine"] = host_json(host_topology());
+  info["vectors"] = vectors_json(host_vectors());
   info["placement"] = placement_json(comm::placement_advice(host_topology(), ranks));
   info["peak_gflops"] = {{"float", perf::measure_peak_gflops(ScalarType::float32)},
                          {"double", perf::measure_peak_gflops(ScalarType::float64)},
                          {"float_one_thread", perf::measure_peak_gflops(ScalarType::float32, 1)},
-                         {"double_one_thread", perf::measure_peak_gflops(ScalarType::float64, 1)}};
+                         {"double_one_thread", perf::measure_peak_gflops(ScalarType::float64, 1)},
+                         {"bfloat16_dot", perf::measure_dot_peak_gflops()}};
   info["default_space"] = Space::name();
   for_each_space([&]<class Some>() {
     using Policy = Kokkos::TeamPolicy<Some>;
@@ -108,8 +111,11 @@ std::string print(const nlohmann::ordered_json& info, int ranks) {
     libraries += text(libraries.empty() ? "" : ", ", version.empty() ? text("no ", name) : version);
   table.row({"communication", libraries});
   add_host_rows(table, host_topology());
+  add_vector_rows(table, host_vectors());
   const auto peak = [&](const char* key) { return formatted("%.0f", info["peak_gflops"][key].get<double>()); };
-  table.row({"peak GFLOP/s", text("float ", peak("float"), ", double ", peak("double"), "; one thread: float ",
+  const bool has_dot = info["peak_gflops"]["bfloat16_dot"].get<double>() > 0;
+  table.row({"peak GFLOP/s", text("float ", peak("float"), ", double ", peak("double"), ", bfloat16 dot products ",
+                                  has_dot ? peak("bfloat16_dot") : "none", "; one thread: float ",
                                   peak("float_one_thread"), ", double ", peak("double_one_thread"))});
   std::string result = table.print();
   for (const auto& space : info["spaces"]) {
