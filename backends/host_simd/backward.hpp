@@ -4,7 +4,7 @@
 #pragma once
 
 #include "backends/host_simd/order.hpp"
-#include "backends/host_simd/packed_backward.hpp"
+#include "backends/host_simd/pair_block.hpp"
 
 // Backward for host vectors: AVX2, AVX-512, NEON. One pass with five products where two passes would take seven: groups
 // of queries and of keys meet in an order in which each owns its sums (order.hpp). Limited by the FMA (or dot-product)
@@ -14,54 +14,6 @@
 
 namespace caesura::host_simd {
 
-/// What a slice of queries sees in a layer, as in `Slice`.
-struct SliceRange {
-  TileRange hull = {INT32_MAX, 0};
-  TileRange core = {0, INT32_MAX};
-};
-
-/// The ranges of slice \p item, all slices of a layer after another.
-template <class Real>
-struct FindSliceRanges {
-  RowIntervals intervals;
-  std::int64_t slices;  ///< of a layer
-  SliceRange* ranges;   ///< (layers, slices)
-
-  void operator()(std::int64_t item) const {
-    constexpr int lanes = Block<Real>::lanes;
-    const std::int64_t layer = item / slices, begin = item % slices * lanes;
-    SliceRange result;
-    for (std::int64_t row = begin; row < std::min(begin + lanes, intervals.rows); ++row) {
-      const TileRange own{intervals.first[layer * intervals.rows + row], intervals.last[layer * intervals.rows + row]};
-      if (own.begin < own.end) {
-        result.hull = {std::min(result.hull.begin, own.begin), std::max(result.hull.end, own.end)};
-      }
-      result.core = {std::max(result.core.begin, own.begin), std::min(result.core.end, own.end)};
-    }
-    ranges[item] = result;
-  }
-};
-
-/// P^T and dS^T of one block of keys with one block of queries, by slice.
-template <class Words>
-struct PairBlock {
-  using Real = typename Words::Real;
-  using Word = typename Words::Word;
-  static constexpr int lanes = Block<Real>::lanes;
-  static constexpr int slices = backward_block / lanes;
-  static constexpr int row_words = lanes / Words::pack;
-
-  /// `(backward_block, lanes)` of each slice in rows of keys: what dV and dK take.
-  alignas(64) Word weights[slices][backward_block * row_words];
-  alignas(64) Word ds[slices][backward_block * row_words];
-  /// dS^T with neighboring keys in a word, which dQ takes; with one number a word it is `ds`.
-  alignas(64) Word ds_pairs[slices][Words::pack == 1 ? 1 : backward_block / Words::pack * lanes];
-  /// The keys of the block that each slice sees, in whole panels.
-  TileRange seen[slices];
-
-  const Word* ds_lanes(int slice) const { return Words::pack == 1 ? ds[slice] : ds_pairs[slice]; }
-};
-
 /// Work item: a pair of groups of one level, one key head with the query heads that read it.
 template <class Scalar, class Words>
 struct Backward {
@@ -70,6 +22,7 @@ struct Backward {
   using Layout = BackwardLayout<Words>;
   static constexpr int panel = Layout::panel, lanes = Layout::lanes, slices = Layout::slices;
   static constexpr int vectors = Block<Real>::vectors;
+  using Factor = typename PairBlock<Words>::Factor;
 
   BackwardProblem problem;
   PackedBackward<Words> packed;
@@ -135,12 +88,12 @@ struct Backward {
     }
     const Layout& layout = packed.layout;
     if (is_special(queries.dout_special)) {
-      add_visible(block, block.weights, queries.dout_columns, layout.columns_v, keys.dv, rows);
+      add_visible(block.weights, queries.dout_columns, layout.columns_v, keys.dv, rows);
     } else {
       add(block, block.weights, queries.dout_columns, layout.columns_v, keys.dv);
     }
     if (is_special(queries.q_special)) {
-      add_visible(block, block.ds, queries.q_columns, layout.columns_qk, keys.dk, rows);
+      add_visible(block.ds, queries.q_columns, layout.columns_qk, keys.dk, rows);
     } else {
       add(block, block.ds, queries.q_columns, layout.columns_qk, keys.dk);
     }
@@ -317,17 +270,14 @@ struct Backward {
   }
 
   /// `to += factor^T columns` over the queries: \p factor is P^T or dS^T, \p columns those of dO or Q.
-  void add(const PairBlock<Words>& block, const Word (&factor)[slices][backward_block * PairBlock<Words>::row_words],
-           const Word* columns, int count, Real* to) const {
+  void add(const PairBlock<Words>& block, const Factor& factor, const Word* columns, int count, Real* to) const {
     int c = 0;
     for (; c + lanes <= count; c += lanes) add_columns<2>(block, factor, columns, c, to);
     if (c < count) add_columns<1>(block, factor, columns, c, to);
   }
 
   template <int own_vectors>
-  static void add_columns(const PairBlock<Words>& block,
-                          const Word (&factor)[slices][backward_block * PairBlock<Words>::row_words],
-                          const Word* columns, int c, Real* to) {
+  static void add_columns(const PairBlock<Words>& block, const Factor& factor, const Word* columns, int c, Real* to) {
     constexpr int own = own_vectors * width<Real>, row_words = PairBlock<Words>::row_words;
     const Word* const b = columns + c * (backward_block / Words::pack);
     Real* const own_to = to + c * backward_block;
@@ -364,8 +314,7 @@ struct Backward {
       for (int key = begin; key < end; ++key) body(i / lanes, i % lanes, key);
     }
   }
-  static Real value_of(const Word (&factor)[slices][backward_block * PairBlock<Words>::row_words], int s, int lane,
-                       int key) {
+  static Real value_of(const Factor& factor, int s, int lane, int key) {
     return Words::get(factor[s] + key * PairBlock<Words>::row_words + lane / Words::pack, lane % Words::pack);
   }
 
@@ -381,8 +330,7 @@ struct Backward {
     });
   }
 
-  void add_visible(const PairBlock<Words>&, const Word (&factor)[slices][backward_block * PairBlock<Words>::row_words],
-                   const Word* columns, int count, Real* to, const Rows& rows) const {
+  void add_visible(const Factor& factor, const Word* columns, int count, Real* to, const Rows& rows) const {
     constexpr int depth = backward_block / Words::pack;
     for_each_visible(rows, [&](int s, int lane, int key) {
       const Real value = value_of(factor, s, lane, key);

@@ -29,7 +29,7 @@ function(caesura_mpi_test name)
     set(test comm_${name}_${ranks})
     add_test(NAME ${test} COMMAND ${CAESURA_MPIEXEC} -n ${ranks} $<TARGET_FILE:comm_${name}>)
     set_tests_properties(${test} PROPERTIES
-      LABELS mpi TIMEOUT 300 PROCESSORS 2 ENVIRONMENT "${mpi_environment};CAESURA_TEST_NAME=${test}")
+      LABELS mpi TIMEOUT 300 ENVIRONMENT "${mpi_environment};CAESURA_TEST_NAME=${test}")
   endforeach()
 endfunction()
 
@@ -54,4 +54,4 @@ caesura_mpi_program(mpi_faults mpi_faults.cpp)
 add_test(NAME comm_mpi_faults_test
   COMMAND Python3::Interpreter "${CMAKE_CURRENT_LIST_DIR}/mpi_faults_test.py" ${CAESURA_MPI_FAMILY} $<TARGET_FILE:comm_mpi_faults>
           ${CAESURA_MPIEXEC})
-set_tests_properties(comm_mpi_faults_test PROPERTIES LABELS mpi TIMEOUT 300 PROCESSORS 2 ENVIRONMENT "${mpi_environment}")
+set_tests_properties(comm_mpi_faults_test PROPERTIES LABELS mpi TIMEOUT 300 ENVIRONMENT "${mpi_environment}")

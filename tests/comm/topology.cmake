@@ -12,5 +12,5 @@ if(CAESURA_ENABLE_MPI AND NOT CAESURA_SANITIZE)
   add_test(NAME comm_network_test
     COMMAND Python3::Interpreter "${CMAKE_CURRENT_LIST_DIR}/network_test.py" ${CAESURA_MPI_FAMILY} $<TARGET_FILE:comm_network_cast>
             ${CAESURA_MPIEXEC})
-  set_tests_properties(comm_network_test PROPERTIES LABELS mpi TIMEOUT 120 PROCESSORS 2 SKIP_RETURN_CODE 77)
+  set_tests_properties(comm_network_test PROPERTIES LABELS mpi TIMEOUT 120 SKIP_RETURN_CODE 77)
 endif()
