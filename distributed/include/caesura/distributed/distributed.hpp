@@ -7,3 +7,4 @@
 #include <caesura/distributed/distribute.hpp>
 #include <caesura/distributed/distributed_attention.hpp>
 #include <caesura/distributed/kv_buffer.hpp>
+#include <caesura/distributed/mesh_share.hpp>
