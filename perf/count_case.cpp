@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdio>
-#include <exception>
 #include <random>
 #include <string>
 #include <string_view>
@@ -86,7 +85,7 @@ int main(int argc, char** argv) try {
   step.space.fence();
   counted_step(step, std::string_view(argv[1]) == "forward");
   return 0;
-} catch (const std::exception& error) {
+} catch (const caesura::Error& error) {  // the kernel refuses
   std::fprintf(stderr, "count_case: %s\n", error.what());
   return 3;
 }

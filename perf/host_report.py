@@ -40,11 +40,15 @@ def others(result):
     return ", ".join(f"{variant} {share:.1%}" for variant, share in shares.items() if share is not None)
 
 
+def label(peer):
+    return peer.replace("pytorch", "PyTorch").replace("_no_amx", " without AMX").replace("openvino", "OpenVINO")
+
+
 def table(results, peers):
     columns = ["case", "must", "aim", "kernel", "of peak", "GFLOP/s", "other kernels"]
     # PyTorch and its own second figure come first: those are what goals are about.
     for peer in peers:
-        columns += [peer.replace("pytorch", "PyTorch").replace("_no_amx", " without AMX"), "ratio"]
+        columns += [label(peer), "ratio"]
     lines = ["| " + " | ".join(columns) + " |", "| --- |" + " ---: |" * (len(columns) - 1)]
 
     def number(value, form):
@@ -92,11 +96,12 @@ def print_peaks(context):
     print(f"{context['processor']}, {threads} thread{'s' * (threads > 1)}; peaks in GFLOP/s: {', '.join(rates)}.")
 
 
-def print_scaling(rows, threads, columns):
-    print(f"\n| 1 to {threads} threads | must | aim | {' | '.join(columns)} |")
-    print("| --- |" + " ---: |" * (2 + len(columns)))
+def print_scaling(rows, threads):
+    names = list(rows[0]["speedup"])
+    print(f"\n| 1 to {threads} threads | must | aim | {' | '.join(map(label, names))} |")
+    print("| --- |" + " ---: |" * (2 + len(names)))
     for row in rows:
-        cells = [f"{row['speedup'][name]:.2f}x" if name in row["speedup"] else "" for name in columns]
+        cells = [f"{row['speedup'][name]:.2f}x" if name in row["speedup"] else "" for name in names]
         print(f"| {row['name']} | {row['must']:g}x | {row['aim']:g}x | {' | '.join(cells)} |")
 
 
@@ -113,7 +118,7 @@ def print_report(report, lengths):
         print("\nWork-weighted lengths of documents: "
               + ", ".join(f"{case} {work_weighted_length(lengths[case]):.0f}" for case in packs) + ".")
     if report["scaling"]:
-        print_scaling(report["scaling"], context["threads"], ["ours", *peers])
+        print_scaling(report["scaling"], context["threads"])
     below = missed(results)
     if below:
         print("\nBelow what they must reach: " + ", ".join(below) + ".")
