@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <type_traits>
 
 namespace caesura {
 
@@ -27,13 +28,15 @@ void with_scalar(ScalarType type, const Body& body) {
   }
 }
 
+constexpr auto refuses_nothing = [](const auto&) { return std::string(); };
+
 template <class Space>
 Kernel<Space> portable_family() {
   return {.name = "portable",
           .description = "any Kokkos backend, any scalar, dims 1 to 512, every option; defines the meaning",
           .priority = 0,
-          .refuses_forward = [](const ForwardProblem&) { return std::string(); },
-          .refuses_backward = [](const BackwardProblem&) { return std::string(); },
+          .refuses_forward = refuses_nothing,
+          .refuses_backward = refuses_nothing,
           .forward =
               [](const Space& space, const ForwardProblem& problem) {
                 with_scalar(problem.shape.type,
@@ -53,8 +56,8 @@ Kernel<Space> host_simd_family() {
                           .description = "AVX2, AVX-512, NEON: packed tensors, register-blocked products",
                           .priority = 10};
 #ifdef CAESURA_HAS_HOST_VECTORS
-  result.refuses_forward = [](const ForwardProblem&) { return std::string(); };
-  result.refuses_backward = [](const BackwardProblem&) { return std::string(); };
+  result.refuses_forward = refuses_nothing;
+  result.refuses_backward = refuses_nothing;
   result.forward = [](const Space& space, const ForwardProblem& problem) {
     with_scalar(problem.shape.type, [&](auto type) { host_simd::forward<Space, decltype(type)>(space, problem); });
   };
@@ -102,12 +105,7 @@ Kernel<Space> host_dot_family() {
 }
 
 template <class Space>
-constexpr bool is_host_space = one_of<Space, Kokkos::DefaultHostExecutionSpace
-#ifdef KOKKOS_ENABLE_SERIAL
-                                      ,
-                                      Kokkos::Serial
-#endif
-                                      >;
+constexpr bool is_host_space = std::is_same_v<typename Space::memory_space, Kokkos::HostSpace>;
 
 }  // namespace
 

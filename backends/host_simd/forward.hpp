@@ -5,7 +5,7 @@
 
 #include "backends/host_simd/packed_keys.hpp"
 #include "backends/host_simd/slices.hpp"
-#include "backends/portable/launch.hpp"
+#include "backends/portable/backward.hpp"
 #include "backends/portable/row_state.hpp"
 
 // Forward for host vectors: AVX2, AVX-512, NEON. Queries are lanes, S^T = K Q^T and O^T = V^T P^T, so that the softmax is
@@ -93,8 +93,6 @@ struct Forward {
       }
     };
     for_each_work([&](const Work& work) { load_work(scratch, work); });
-    if (source == KeySource::local)
-      prefetch_rows<Scalar>(span_of(problem.q, first_head + own_head + heads_of_item), begin, end);
     for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer) {
       const TileRange hull = slices.load(problem.rows.intervals, layer, scratch.first, scratch.last);
       std::int32_t next = 0;  // block
@@ -128,7 +126,7 @@ struct Forward {
     int lane;  ///< the first among those of all slices and heads of the item
   };
 
-  /// The slices of an item share the work of fetching the next packed block into the second cache.
+  /// The slices of an item share the work of fetching the next packed block.
   struct Ahead {
     std::int64_t part, parts;
 
@@ -140,25 +138,15 @@ struct Forward {
     }
   };
 
-  /// A query head's rows; none of a head behind the last one.
-  RowSpan span_of(const TensorRef& tensor, int head) const {
-    return {tensor, head < problem.shape.heads_q ? problem.shape.total_q : 0, head, problem.shape.dim_qk};
-  }
-
-  /// Packs what the item sees of a block, and asks for the next head's part of it.
+  /// Packs what the item sees of a block.
   KeysOfBlock<Words> pack(const Scratch& scratch, int head, std::int32_t origin, TileRange hull) const {
     const AttentionShape& shape = problem.shape;
     const int head_kv = head / (shape.heads_q / shape.heads_kv);
     const TileRange rows{std::max(hull.begin - origin, 0) / panel * panel,
                          round_up(std::min(hull.end - origin, key_block), panel)};
-    const auto span = [&](const TensorRef& tensor, int own, int dim) {
-      return RowSpan{tensor, own < shape.heads_kv ? shape.total_k : 0, own, dim};
-    };
     const bool special =
-        pack_block<Words, Scalar>(span(problem.k, head_kv, shape.dim_qk), span(problem.v, head_kv, shape.dim_v), origin,
-                                  rows, scratch.k, scratch.v);
-    prefetch_rows<Scalar>(span(problem.k, head_kv + 1, shape.dim_qk), origin + rows.begin, origin + rows.end);
-    prefetch_rows<Scalar>(span(problem.v, head_kv + 1, shape.dim_v), origin + rows.begin, origin + rows.end);
+        pack_block<Words, Scalar>({problem.k, shape.total_k, head_kv, shape.dim_qk},
+                                  {problem.v, shape.total_k, head_kv, shape.dim_v}, origin, rows, scratch.k, scratch.v);
     return {scratch.k, scratch.v, special};
   }
 
@@ -168,11 +156,7 @@ struct Forward {
   Real* out_of(const Scratch& scratch, const Work& work) const {
     return scratch.out + std::int64_t{work.lane} * keys.columns_v;
   }
-  /// What brings q . k to log2 units, or to the argument of tanh.
-  Real score_factor() const {
-    const AttentionShape& shape = problem.shape;
-    return static_cast<Real>(shape.softcap > 0 ? shape.scale / shape.softcap : shape.scale * Kokkos::numbers::log2e);
-  }
+  Real score_factor() const { return portable::PairGradient<Real>::score_factor(problem.shape); }
 
   void load_work(const Scratch& scratch, const Work& work) const {
     const Slice& slice = work.slice;
@@ -290,11 +274,9 @@ struct Forward {
         }
       }
       if (problem.shape.softcap > 0) {
-        Real* const to = scratch.scores + r * lanes;
-        store<Real, vectors>(to, sums);
-        for (int i = 0; i < panel * vectors; ++i)
-          store<Real>(to + i * width<Real>, Vector<Real>(cap) * tanh_of<Real>(load<Real>(to + i * width<Real>)));
-        load<Real, vectors>(to, sums);
+        for (int i = 0; i < panel; ++i) {
+          for (int v = 0; v < vectors; ++v) sums[i][v] = Vector<Real>(cap) * tanh_of<Real>(sums[i][v]);
+        }
       }
       if (origin + r < slice.core.begin || origin + r + panel > slice.core.end) {
         if (!bounds_known) {

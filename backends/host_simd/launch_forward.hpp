@@ -13,7 +13,7 @@ namespace caesura::host_simd {
 /// Whether packing all keys first pays: a block that is packed is written to memory and read again, one that an item packs
 /// for itself stays in its cache, but is packed by each item.
 inline KeySource key_source(const ForwardProblem& problem, int heads_of_item) {
-  constexpr std::int64_t break_even = 4;  // items a block; 3 to 6 make no difference
+  constexpr std::int64_t break_even = 4;  // items a block; by the traffic of a memory-bound call, not measured
   const TileSchedule& schedule = problem.rows.schedule;
   std::int64_t visits = 0;
   for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer) {

@@ -7,7 +7,7 @@
 
 namespace caesura::host_simd {
 
-/// Asks for `[from, from + bytes)` in the second cache.
+/// Asks for `[from, from + bytes)`, which is read soon.
 inline void prefetch(const void* from, std::int64_t bytes) {
   for (std::int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(static_cast<const char*>(from) + at, 0, 3);
 }
@@ -35,10 +35,11 @@ KOKKOS_FORCEINLINE_FUNCTION void multiply(int depth, const typename Words::Word*
                                           Sums<typename Words::Real, vectors>& sum) {
   using Real = typename Words::Real;
   constexpr int rows = Block<Real>::rows;
-  const typename Words::Word* next = a + prefetch_distance;
-  asm("" : "+r"(next));  // else a's own offsets grow by the distance, and the loop's code with them
+  constexpr bool is_panel = depth_step > 1;  // rows of a factor were just written
+  [[maybe_unused]] const typename Words::Word* next = a + prefetch_distance;
+  if constexpr (is_panel) asm("" : "+r"(next));  // else a's own offsets grow by the distance, and the loop's code too
   for (int r = 0; r < depth; ++r) {
-    if constexpr (depth_step > 1) {
+    if constexpr (is_panel) {
       __builtin_prefetch(next, 0, 3);
       next += depth_step;
     }

@@ -16,13 +16,10 @@
 
 namespace caesura::host_simd {
 
+using portable::round_up;
 using portable::row_of;
 using portable::with_type;
 
-template <class T>
-constexpr T round_up(T value, T multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
 constexpr int words_of(int count, int pack) { return (count + pack - 1) / pack; }
 
 /// One head of a tensor; its rows from `end` on count as zeros.
@@ -34,13 +31,6 @@ struct RowSpan {
 };
 
 inline constexpr int max_line = 512 + 64;  ///< words of a row, padded
-
-/// Asks for rows in the second cache.
-template <class Scalar>
-void prefetch_rows(const RowSpan& span, std::int64_t begin, std::int64_t end) {
-  for (std::int64_t row = begin; row < std::min(end, span.end); ++row)
-    prefetch(row_of<Scalar>(span.tensor, row, span.head), span.dim * static_cast<std::int64_t>(sizeof(Scalar)));
-}
 
 /// Whether one of \p count values is infinite or NaN.
 template <class Real>

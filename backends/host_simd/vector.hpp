@@ -4,12 +4,14 @@
 #pragma once
 
 #include "backends/host_vector.hpp"
+#include "backends/portable/math.hpp"
 
 #include <Kokkos_Core.hpp>
 #include <Kokkos_SIMD.hpp>
 
 #include <bit>
 #include <cstdint>
+#include <iterator>
 #include <type_traits>
 #include <utility>
 
@@ -68,9 +70,6 @@ struct Exp2Coefficients<float> {
                                      0.055799913425224283813F,
                                      0.0090170299625296127575F,
                                      0.0018671302119512633242F};
-  using Bits = std::int32_t;
-  static constexpr int mantissa = 23;
-  static constexpr float magic = 0x1.8p23F, least = -126, most = 127;
 };
 /// 3.3e-18.
 template <>
@@ -87,20 +86,18 @@ struct Exp2Coefficients<double> {
                                       1.0253212435721934234e-7,
                                       6.559529322770528367e-9,
                                       6.2634661462920210149e-10};
-  using Bits = std::int64_t;
-  static constexpr int mantissa = 52;
-  static constexpr double magic = 0x1.8p52, least = -1022, most = 1023;
 };
 
 /// 2^x; exactly 1 at 0, exactly 0 below the smallest normal power (no subnormal numbers, which are slow), NaN for NaN.
 /// Relative error at most 2e-7 in float, 4e-16 in double: that of the polynomial and of its rounding.
 template <class Real>
 KOKKOS_FORCEINLINE_FUNCTION Vector<Real> exp2_of(const Vector<Real>& x) {
-  using C = Exp2Coefficients<Real>;
-  constexpr int degree = static_cast<int>(std::size(C::values)) - 1;
+  using C = portable::MathConstants<Real>;
+  constexpr const auto& coefficients = Exp2Coefficients<Real>::values;
+  constexpr int degree = static_cast<int>(std::size(coefficients)) - 1;
   const auto polynomial = [](const Vector<Real>& f) {
-    Vector<Real> sum(C::values[degree]);
-    for (int i = degree - 1; i >= 0; --i) sum = Kokkos::fma(sum, f, Vector<Real>(C::values[i]));
+    Vector<Real> sum(coefficients[degree]);
+    for (int i = degree - 1; i >= 0; --i) sum = Kokkos::fma(sum, f, Vector<Real>(coefficients[i]));
     return sum;
   };
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
@@ -124,10 +121,10 @@ KOKKOS_FORCEINLINE_FUNCTION Vector<Real> exp2_of(const Vector<Real>& x) {
   const Values least = Values{} + C::least, most = Values{} + C::most;
   Values bounded = raw < least ? least : raw;
   bounded = bounded > most ? most : bounded;
-  const Values shifted = (bounded - Real(0.5)) + C::magic;  // floor, or one less at a power
-  const Values f = bounded - (shifted - C::magic);
+  const Values shifted = (bounded - Real(0.5)) + C::round_magic;  // floor, or one less at a power
+  const Values f = bounded - (shifted - C::round_magic);
   const auto sum = std::bit_cast<Values>(polynomial(std::bit_cast<Vector<Real>>(f)));
-  const Bits one = Bits{} + std::bit_cast<typename C::Bits>(Real(1));
+  const Bits one = Bits{} + C::one;
   const auto power = std::bit_cast<Values>((std::bit_cast<Bits>(shifted) << C::mantissa) + one);
   return std::bit_cast<Vector<Real>>(raw < least ? Values{} : sum * power);
 #endif
@@ -136,7 +133,7 @@ KOKKOS_FORCEINLINE_FUNCTION Vector<Real> exp2_of(const Vector<Real>& x) {
 /// tanh: Lambert's continued fraction near 0, 1 - 2 / (1 + e^2x) elsewhere.
 template <class Real>
 KOKKOS_FORCEINLINE_FUNCTION Vector<Real> tanh_of(const Vector<Real>& x) {
-  constexpr int depth = std::is_same_v<Real, float> ? 4 : 8;
+  constexpr int depth = portable::MathConstants<Real>::tanh_depth;
   const Vector<Real> one(Real(1)), two(Real(2));
   const Vector<Real> square = x * x;
   Vector<Real> fraction(Real(2 * depth + 1));

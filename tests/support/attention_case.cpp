@@ -57,11 +57,9 @@ std::int64_t longest_row(const Mask& mask) {
 
 /// Of the kernel of that name, or of the one that is taken.
 bool rounds_weights(ScalarType type, std::string_view name) {
-  const std::vector<std::string> able = kernel_names(type);
-  const std::string_view taken = name.empty() ? std::string_view(able.front()) : name;
-  const auto all = kernels<Space>();
-  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& kernel) { return kernel.name == taken; });
-  return found != all.end() && found->rounds_weights;
+  ForwardProblem problem;
+  problem.shape.type = type;
+  return select_kernel<Space>(problem, name).rounds_weights;
 }
 
 }  // namespace
