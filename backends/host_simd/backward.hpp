@@ -165,13 +165,7 @@ struct Backward {
       Sums<Real, vectors> sums;
       clear<Real, vectors>(sums);
       multiply_panel<Words, vectors>(depth, keys.k_rows + r * depth, q, sums);
-      if constexpr (Words::pack > 1) {
-#pragma GCC unroll 8
-        for (int i = 0; i < panel; ++i) {
-#pragma GCC unroll 2
-          for (int v = 0; v < vectors; ++v) sums[i][v] = sums[i][v] * Vector<Real>(score_factor);
-        }
-      }
+      if constexpr (Words::pack > 1) scale<Real, vectors>(sums, score_factor);
       if (pair.cap > 0) cap(sums, slopes + r * lanes);
 #pragma GCC unroll 8
       for (int i = 0; i < panel; ++i) {

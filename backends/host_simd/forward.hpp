@@ -234,11 +234,7 @@ struct Forward {
       }
       Sums<Real, vectors> sums;
       load<Real, vectors>(out + c * lanes, sums);
-#pragma GCC unroll 8
-      for (int i = 0; i < panel; ++i) {
-#pragma GCC unroll 2
-        for (int u = 0; u < vectors; ++u) sums[i][u] = sums[i][u] * factor[u];
-      }
+      scale<Real, vectors>(sums, factor);
       multiply_panel<Words, vectors>((end - begin) / Words::pack, v, weights, sums);
       store<Real, vectors>(out + c * lanes, sums);
     }
@@ -265,14 +261,7 @@ struct Forward {
       Sums<Real, vectors> sums;
       clear<Real, vectors>(sums);
       multiply_panel<Words, vectors>(depth, k, q, sums);
-      if constexpr (Words::pack > 1) {
-        const Vector<Real> scale(factor);
-#pragma GCC unroll 8
-        for (int i = 0; i < panel; ++i) {
-#pragma GCC unroll 2
-          for (int v = 0; v < vectors; ++v) sums[i][v] = sums[i][v] * scale;
-        }
-      }
+      if constexpr (Words::pack > 1) scale<Real, vectors>(sums, factor);
       if (problem.shape.softcap > 0) {
         for (int i = 0; i < panel; ++i) {
           for (int v = 0; v < vectors; ++v) sums[i][v] = Vector<Real>(cap) * tanh_of<Real>(sums[i][v]);

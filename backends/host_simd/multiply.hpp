@@ -74,6 +74,23 @@ KOKKOS_FORCEINLINE_FUNCTION void clear(Sums<Real, vectors>& sum) {
   }
 }
 
+/// `sum[i][lane] *= factor[lane]`.
+template <class Real, int vectors>
+KOKKOS_FORCEINLINE_FUNCTION void scale(Sums<Real, vectors>& sum, const Vector<Real> (&factor)[vectors]) {
+#pragma GCC unroll 8
+  for (int i = 0; i < Block<Real>::rows; ++i) {
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; ++v) sum[i][v] = sum[i][v] * factor[v];
+  }
+}
+/// The same with one factor for all.
+template <class Real, int vectors>
+KOKKOS_FORCEINLINE_FUNCTION void scale(Sums<Real, vectors>& sum, Real factor) {
+  Vector<Real> factors[vectors];
+  for (int v = 0; v < vectors; ++v) factors[v] = Vector<Real>(factor);
+  scale<Real, vectors>(sum, factors);
+}
+
 /// From and to `(rows, vectors * width)`, contiguous.
 template <class Real, int vectors>
 KOKKOS_FORCEINLINE_FUNCTION void load(const Real* from, Sums<Real, vectors>& sum) {

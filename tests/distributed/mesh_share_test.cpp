@@ -25,18 +25,6 @@ Mask mask_of(Range rows) {
   return Mask::from_documents(Documents::from_batch(own, rows.size(), seq));
 }
 
-/// The block of rows and heads that a rank's share is.
-reference::Tensor block_of(const reference::Tensor& whole, Range rows, Range own_heads) {
-  reference::Tensor part(rows.size(), own_heads.size(), whole.dim);
-  for (std::int64_t row = 0; row < part.rows; ++row) {
-    for (std::int64_t head = 0; head < part.heads; ++head) {
-      for (std::int64_t i = 0; i < part.dim; ++i)
-        part(row, head, i) = whole(rows.begin + row, own_heads.begin + head, i);
-    }
-  }
-  return part;
-}
-
 Problem problem_of(const Problem& whole, const MeshShare& share) {
   const Range rows = {share.batch.begin * seq, share.batch.end * seq};
   Problem part(mask_of(share.batch), {share.heads_q.size(), share.heads_kv.size(), heads.dim_qk, heads.dim_v}, 0);

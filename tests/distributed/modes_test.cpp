@@ -171,13 +171,7 @@ TEST(DistributedGradients, AreAddedWhereAsked) {
 
 /// Some heads of a tensor.
 reference::Tensor heads_of(const reference::Tensor& whole, Range heads) {
-  reference::Tensor part(whole.rows, heads.size(), whole.dim);
-  for (std::int64_t row = 0; row < part.rows; ++row) {
-    for (std::int64_t head = 0; head < part.heads; ++head) {
-      for (std::int64_t i = 0; i < part.dim; ++i) part(row, head, i) = whole(row, heads.begin + head, i);
-    }
-  }
-  return part;
+  return block_of(whole, {0, whole.rows}, heads);
 }
 
 TEST(DistributedMeshes, OfContextAndHeadsEqualOneRank) {

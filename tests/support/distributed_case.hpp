@@ -28,6 +28,18 @@ inline reference::Tensor take_rows(const reference::Tensor& whole, const solver:
   return part;
 }
 
+/// Some rows and heads of a tensor.
+inline reference::Tensor block_of(const reference::Tensor& whole, Range rows, Range own_heads) {
+  reference::Tensor part(rows.size(), own_heads.size(), whole.dim);
+  for (std::int64_t row = 0; row < part.rows; ++row) {
+    for (std::int64_t head = 0; head < part.heads; ++head) {
+      for (std::int64_t i = 0; i < part.dim; ++i)
+        part(row, head, i) = whole(rows.begin + row, own_heads.begin + head, i);
+    }
+  }
+  return part;
+}
+
 inline void put_rows(reference::Tensor& whole, const reference::Tensor& part, const solver::RangeSet& rows) {
   auto from = part.values.begin();
   const std::int64_t row = whole.heads * whole.dim;

@@ -18,6 +18,8 @@ namespace {
 constexpr double most_sent_share = 1.2;
 /// Up to so many there is time to try many settings.
 constexpr std::int32_t few_ranks = 16;
+/// With more, one setting takes all the time there is.
+constexpr std::int32_t many_ranks = 512;
 
 double most_received(const Deal& deal) {
   return *std::max_element(deal.traffic().received.begin(), deal.traffic().received.end());
@@ -144,10 +146,10 @@ bool has_time(const Problem& problem, const Deal& best, std::size_t tried, std::
   const std::int64_t ranks = problem.ranks();
   if (ranks <= few_ranks) return true;
   if (problem.components().size() > static_cast<std::size_t>(32 * ranks)) return false;
-  const std::size_t usual = ranks > 512 ? 1 : ranks > 40 ? 2 : 5;
+  const std::size_t usual = ranks > many_ranks ? 1 : ranks > 40 ? 2 : 5;
   const bool early = ranks <= 40 || looked_at <= (ranks > 96 ? 2000 : 1200) * ranks;  // 25,000 take about a millisecond
   if (most_sent(best) > most_sent_share * most_received(best))
-    return (tried == 1 && ranks <= 512) || (early && tried < usual + 2);
+    return (tried == 1 && ranks <= many_ranks) || (early && tried < usual + 2);
   // Other settings save rows, which have time enough here.
   if (ranks > 40 && hides_easily(best)) return false;
   return early && tried < usual;
