@@ -18,7 +18,8 @@ struct Event {
 
 /// min(row + offset, cap) over \p rows.
 void add_clamped_line(std::vector<Event>& events, Range rows, std::int64_t offset, std::int64_t cap) {
-  const std::int64_t knee = std::clamp(cap - offset, rows.begin, rows.end);
+  // The row that reaches the cap still lies on the line: a causal document is one piece.
+  const std::int64_t knee = std::clamp(cap - offset + 1, rows.begin, rows.end);
   if (knee > rows.begin) {
     events.push_back({rows.begin, rows.begin + offset, 1});
     // The line is taken away at its end, the cap comes.

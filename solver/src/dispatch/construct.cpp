@@ -46,6 +46,7 @@ class Construction {
       (rows > short_rows() ? middles_ : shorts_).push_back({rows, order[i]});
     }
     deal_middles();
+    cut_heads();
     deal_groups();
     fill(deal_, shorts_, left_, cap_);
     return std::move(deal_);
@@ -64,6 +65,9 @@ class Construction {
     std::int64_t rows = 0;
     double most = 0;             ///< excess of middle components
     bool receives_much = false;  ///< the dense half of a group: middle components come whole or not at all
+    std::vector<Rest> wholes;    ///< middle components whose heads may be cut off, not dealt so far
+    std::int64_t heads = 0;      ///< rows that these may do without
+    double excess = 0;           ///< of these
   };
 
   Ascending ascending(std::int32_t c) const { return {problem_, deal_.component(c)}; }
@@ -72,12 +76,18 @@ class Construction {
   }
   /// Tokens that a middle component may have on a rank, beside the plan of its group.
   std::int64_t token_room(std::int32_t rank) const {
-    return std::max<std::int64_t>(0, deal_.room(rank) - planned_[static_cast<std::size_t>(rank)].rows);
+    const Planned& planned = planned_[static_cast<std::size_t>(rank)];
+    return std::max<std::int64_t>(0, deal_.room(rank) - planned.rows + planned.heads);
+  }
+  /// Rows at the sparse end that may become filler for others where the rank has too many tokens.
+  std::int64_t head_of(const Rest& rest, std::int32_t rank) const {
+    if (planned_[static_cast<std::size_t>(rank)].group >= 0) return 0;
+    return std::min(rest.rows / 2, static_cast<std::int64_t>(recipe_.heads * price_));
   }
   double area_room(std::int32_t rank) const {
     const Planned& planned = planned_[static_cast<std::size_t>(rank)];
     if (planned.group >= 0) return std::min(planned.most, groups_[static_cast<std::size_t>(planned.group)].room);
-    return cap_ - deal_.work(rank) - price_ * static_cast<double>(deal_.room(rank));
+    return cap_ - deal_.work(rank) - price_ * static_cast<double>(deal_.room(rank)) - planned.excess;
   }
 
   /// The first of \p order that fits a rank whole.
@@ -290,7 +300,16 @@ class Construction {
       double slack = HUGE_VAL;
       for (std::int32_t rank = ranks_; rank-- > 0;) {
         const double left = area_room(rank) - excess;
-        if (token_room(rank) >= rest.rows && left >= 0 && left < slack) slack = left, whole = rank;
+        if (token_room(rank) >= rest.rows - head_of(rest, rank) && left >= 0 && left < slack)
+          slack = left, whole = rank;
+      }
+      if (whole >= 0 && head_of(rest, whole) > 0) {
+        Planned& planned = planned_[static_cast<std::size_t>(whole)];
+        planned.wholes.push_back(rest);
+        planned.heads += head_of(rest, whole);
+        planned.rows += rest.rows;
+        planned.excess += excess;
+        continue;
       }
       if (whole >= 0) {
         put_middle(rest.component, component.rows(0, rest.rows), excess, whole);
@@ -316,6 +335,29 @@ class Construction {
       }
       put_middle(rest.component, component.rows(begin, rest.rows), most, taker);
       if (begin > 0) queue.push({begin, rest.component});
+    }
+  }
+
+  /// Deals the components that were put off, less as deep a head of each as lets the rank hold them.
+  void cut_heads() {
+    for (std::int32_t rank = 0; rank < ranks_; ++rank) {
+      Planned& planned = planned_[static_cast<std::size_t>(rank)];
+      if (planned.wholes.empty()) continue;
+      const std::int64_t over = planned.rows - deal_.room(rank);
+      const auto depth_of = [&](const Rest& rest, std::int64_t depth) { return std::min(depth, head_of(rest, rank)); };
+      std::int64_t low = 0;
+      std::int64_t high = over > 0 ? planned.heads : 0;
+      while (low < high) {
+        const std::int64_t middle = low + (high - low) / 2;
+        std::int64_t cut = 0;
+        for (const Rest& rest : planned.wholes) cut += depth_of(rest, middle);
+        cut >= over ? high = middle : low = middle + 1;
+      }
+      for (const Rest& rest : planned.wholes) {
+        const std::int64_t head = depth_of(rest, low);
+        deal_.put(rest.component, ascending(rest.component).rows(head, rest.rows), rank);
+        if (head > 0) shorts_.push_back({head, rest.component});
+      }
     }
   }
 

@@ -15,6 +15,7 @@ struct Recipe {
   double least_group = 1.5;  ///< ranks that a component must be worth to get its own
   double short_share = 0.5;  ///< of a rank's tokens: shorter components are filler
   double price = 1;          ///< of filler, relative to what it is found to be
+  double heads = 0;  ///< times the price: how dense the sparse ends of middle components may be to become filler
 };
 
 /// A complete dealing, built at once: long components to groups of ranks, then those of middle size, then short ones as filler.

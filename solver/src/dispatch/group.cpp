@@ -15,6 +15,30 @@ double sparse_part(const Ascending& component, std::int64_t begin, std::int64_t 
   return begin < end ? component.excess(begin, end, price) : 0;
 }
 
+/// The most rows, up to \p most, that leave something: \p left falls by about as much from row to row. Secants between two bounds that
+/// close in, from \p guess on.
+template <class Left>
+std::int64_t most_rows(std::int64_t most, std::int64_t guess, const Left& left) {
+  std::int64_t low = 0;
+  std::int64_t high = most + 1;
+  std::int64_t last = 0;
+  double left_last = left(0);
+  while (high - low > 1) {
+    guess = std::clamp(guess, low + 1, high - 1);
+    const double now = left(guess);
+    now >= 0 ? low = guess : high = guess;
+    const double slope = (left_last - now) / static_cast<double>(guess - last);
+    last = guess;
+    left_last = now;
+    const double step = slope > 0 ? now / slope : 0;
+    // Where secants fail, halves.
+    guess = slope > 0 ? last + static_cast<std::int64_t>(std::clamp(std::floor(step), -0x1p60, 0x1p60))
+                      : low + (high - low) / 2;
+    if (guess == last) guess = now >= 0 ? last + 1 : last - 1;
+  }
+  return low;
+}
+
 /// Strips and slices for given sends: ranks from \p first on take as much of the sparse end as they may send, at most \p limit;
 /// those before it take none. A fraction in between takes its part of that.
 GroupShape cut(const Ascending& component, bool prefix, std::int32_t ranks, const GroupRule& rule, double first) {
@@ -25,9 +49,12 @@ GroupShape cut(const Ascending& component, bool prefix, std::int32_t ranks, cons
   std::int64_t later_tokens = std::accumulate(rule.tokens.begin(), rule.tokens.end(), std::int64_t{0});
   const double others = std::max(1, ranks - 1);
   GroupShape shape;
+  shape.heads.reserve(static_cast<std::size_t>(ranks) + 1);
+  shape.strips.reserve(static_cast<std::size_t>(ranks) + 1);
   shape.heads.push_back(0);
   shape.strips.push_back(component.size());
   double most_excess = 0;
+  std::int64_t hint = component.size() / ranks;
   for (std::int32_t i = 0; i < ranks; ++i) {
     const std::int64_t head = shape.heads.back();
     const std::int64_t end = shape.strips.back();
@@ -47,13 +74,11 @@ GroupShape cut(const Ascending& component, bool prefix, std::int32_t ranks, cons
     if (i + 1 < ranks && part == 0) {
       strip = std::max(least, std::min(most, end - component.begin_of(end, level - load, rule.price)));
     } else if (i + 1 < ranks) {
-      std::int64_t low = 0;
-      while (low < strip) {
-        const std::int64_t middle = low + (strip - low + 1) / 2;
-        const double excess = sparse_part(component, end - middle, end, rule.price) +
-                              sparse_part(component, head, head + slice_beside(middle), rule.price);
-        load + excess <= level ? low = middle : strip = middle - 1;
-      }
+      strip = most_rows(strip, hint, [&](std::int64_t rows) {
+        return level - load - sparse_part(component, end - rows, end, rule.price) -
+               sparse_part(component, head, head + slice_beside(rows), rule.price);
+      });
+      hint = strip;
       slice = slice_beside(strip);
       strip = std::max(strip, std::min(least, most) - slice);
     }

@@ -54,12 +54,12 @@ Range Polish::end_of(const Piece& piece, std::int64_t rows, bool dense) const {
   return first ? Range{piece.rows.begin, piece.rows.begin + rows} : Range{piece.rows.end - rows, piece.rows.end};
 }
 
-void Polish::make_swap(std::int32_t component, Range rows, std::int32_t giver, std::int32_t taker,
-                       const Pieces& light) {
+void Polish::make_swap(std::int32_t component, Range rows, std::int32_t giver, std::int32_t taker, const Pieces& light,
+                       std::size_t first) {
   swap_.clear();
   swap_.push_back({component, rows, giver, taker});
   std::int64_t open = rows.size();
-  for (auto piece = light.begin(); open > 0; ++piece) {
+  for (auto piece = light.begin() + static_cast<std::ptrdiff_t>(first); open > 0; ++piece) {
     const std::int64_t taken = std::min(open, piece->rows.size());
     swap_.push_back({piece->component, end_of(*piece, taken, false), taker, giver});
     open -= taken;
@@ -184,6 +184,74 @@ bool Polish::level_traffic_once(const Rule& rule) {
   // The next busiest may still be helped, but the slowest rank stays as slow.
   stuck_[static_cast<std::size_t>(busy)] = 1;
   return ++stuck_count_ < most_stuck;
+}
+
+double Polish::needed(std::int32_t c, std::int32_t rank, Range without, Range with) const {
+  const Component& component = deal_.component(c);
+  if (component.count == 0) return 0;
+  std::int64_t last = with.empty() ? component.rows.begin : with.end;
+  for (const OwnedRange& piece : deal_.pieces(c)) {
+    if (piece.rank != rank) continue;
+    const Range common = intersect(piece.rows, without);
+    if (common != piece.rows) last = std::max(last, common.end == piece.rows.end ? common.begin : piece.rows.end);
+  }
+  const bool all = !component.prefix && last > component.rows.begin;
+  const std::int64_t rows = all ? component.rows.size() : last - component.rows.begin;
+  return deal_.problem().slices(component)[0].weight * static_cast<double>(rows);
+}
+
+void Polish::save_rows(const Rule& rule) {
+  const std::int32_t ranks = deal_.problem().ranks();
+  std::int32_t idle = 0;
+  for (int move = 0; idle < ranks && move < rule.moves; ++move)
+    idle = save_rows_once(move % ranks, rule) ? 0 : idle + 1;
+}
+
+bool Polish::save_rows_once(std::int32_t rank, const Rule& rule) {
+  const auto is_shared = [&](const Piece& piece) { return deal_.pieces(piece.component).size() > 1; };
+  double best = -1;
+  bool found = false;
+  for (std::int32_t partner = 0; partner < deal_.problem().ranks(); ++partner) {
+    if (partner == rank) continue;
+    const Pieces& others = pieces_of(partner);
+    saved_.assign(1, 0);
+    for (const Piece& piece : others) {
+      const std::int32_t c = piece.component;
+      const double saves = is_shared(piece) ? needed(c, partner, {}, {}) - needed(c, partner, piece.rows, {}) : 0;
+      saved_.push_back(saved_.back() + saves);
+    }
+    for (const Piece& piece : pieces_of(rank)) {
+      if (!is_shared(piece)) continue;
+      const std::int32_t c = piece.component;
+      const double grows = needed(c, rank, piece.rows, {}) - needed(c, rank, {}, {}) +
+                           needed(c, partner, {}, piece.rows) - needed(c, partner, {}, {});
+      if (grows - saved_.back() >= best) continue;
+      const double given = pairs(piece, piece.rows);
+      const double least = given - (rule.most_work - deal_.work(partner));
+      const double most = given + (rule.most_work - deal_.work(rank));
+      auto behind = others.begin();
+      for (std::size_t first = 0; first < others.size(); ++first) {
+        if (others[first].component == c) continue;
+        const std::int64_t end = others[first].rows_before + piece.rows.size();
+        while (behind != others.end() && behind->rows_before < end) ++behind;
+        const Piece& last = *std::prev(behind);
+        const std::int64_t part = end - last.rows_before;
+        if (part > last.rows.size()) break;
+        const double back = last.pairs_before + pairs(last, end_of(last, part, false)) - others[first].pairs_before;
+        if (back < least || back > most) continue;
+        // Most are ruled out without being counted.
+        const double saves = saved_[static_cast<std::size_t>(behind - others.begin())] - saved_[first];
+        const double cut = part < last.rows.size() && !is_shared(last) ? static_cast<double>(part) : 0;
+        if (grows + cut - saves >= best) continue;
+        make_swap(c, piece.rows, rank, partner, others, first);
+        const Deal::Effect effect = deal_.effect(swap_, rule.free_rows);
+        const double score = effect.received + 4 * effect.excess;
+        if (score < best && effect.most <= rule.most_rows) best = score, best_ = swap_, found = true;
+      }
+    }
+  }
+  if (found) apply(best_);
+  return found;
 }
 
 }  // namespace caesura::solver::impl

@@ -32,6 +32,10 @@ class Polish {
   /// Swaps until no rank receives or sends more than `free_rows`, while nobody's work exceeds `most_work`.
   void level_traffic(const Rule& rule);
 
+  /// Swaps whole pieces of components that several ranks share, against rows of any density, as long as all ranks together receive fewer
+  /// rows. Nobody's work exceeds `most_work`, nobody's rows exceed `most_rows`. Looks at all pairs of ranks: for few of them.
+  void save_rows(const Rule& rule);
+
  private:
   struct Piece {
     std::int32_t component;
@@ -51,12 +55,17 @@ class Polish {
   }
   /// Pairs of the lightest \p rows; infinite if there are fewer.
   double lightest(const Pieces& pieces, std::int64_t rows) const;
-  /// Fills `swap_`: \p giver gives \p rows of a component, and takes as many of the lightest of \p light.
-  void make_swap(std::int32_t component, Range rows, std::int32_t giver, std::int32_t taker, const Pieces& light);
+  /// Fills `swap_`: \p giver gives \p rows of a component, and takes as many of the lightest of \p light from piece \p first on.
+  void make_swap(std::int32_t component, Range rows, std::int32_t giver, std::int32_t taker, const Pieces& light,
+                 std::size_t first = 0);
   void apply(const std::vector<Move>& moves);
 
   bool level_work_once(const Rule& rule);
   bool level_traffic_once(const Rule& rule);
+  bool save_rows_once(std::int32_t rank, const Rule& rule);
+  /// Rows of component \p c that \p rank needs, its own among them, if it does not own \p without but owns \p with; all of the component
+  /// unless that is a plain causal document.
+  double needed(std::int32_t c, std::int32_t rank, Range without, Range with) const;
   /// Ranks that share a component with \p rank, cheapest by \p cost first, and the cheapest of all.
   template <class Cost>
   void find_partners(std::int32_t rank, std::size_t count, const Cost& cost);
@@ -68,6 +77,7 @@ class Polish {
   std::vector<Move> best_;
   std::vector<char> stuck_;
   int stuck_count_ = 0;
+  std::vector<double> saved_;  ///< by a rank's pieces, lightest first: rows that it needs less without those before
 };
 
 }  // namespace caesura::solver::impl

@@ -132,7 +132,7 @@ double Problem::extra_work(const Component& component, Range rows) const {
   return rows == component.rows ? component.extra_work : measure_extra_work(component, rows);
 }
 
-double Problem::below(const Component& component, std::int64_t row) const {
+double Problem::below_of_several(const Component& component, std::int64_t row) const {
   const auto first = curve_.begin() + component.piece;
   auto behind = first + 1;
   if (component.pieces > 8) {
@@ -141,9 +141,7 @@ double Problem::below(const Component& component, std::int64_t row) const {
   } else {
     while (behind != first + component.pieces && behind->begin <= row) ++behind;
   }
-  const CurvePiece& piece = *std::prev(behind);
-  const double rows = static_cast<double>(row - piece.begin);
-  return piece.below + rows * (piece.first + 0.5 * (rows - 1) * piece.slope);
+  return below(*std::prev(behind), row);
 }
 
 std::int64_t Problem::room(std::int32_t rank) const {

@@ -64,7 +64,10 @@ class Problem {
   }
 
   /// Sums of what the rows below see.
-  double below(const Component& component, std::int64_t row) const;
+  double below(const Component& component, std::int64_t row) const {
+    return component.pieces == 1 ? below(curve_[static_cast<std::size_t>(component.piece)], row)
+                                 : below_of_several(component, row);
+  }
 
   std::int64_t total() const { return total_; }
   bool together() const { return together_; }
@@ -79,14 +82,19 @@ class Problem {
   double seconds_per_row() const { return seconds_per_row_; }
 
  private:
-  double measure_extra_work(const Component& component, Range rows) const;
-
   struct CurvePiece {
     std::int64_t begin;
     double below;
     double first;
     double slope;
   };
+
+  double measure_extra_work(const Component& component, Range rows) const;
+  static double below(const CurvePiece& piece, std::int64_t row) {
+    const double rows = static_cast<double>(row - piece.begin);
+    return piece.below + rows * (piece.first + 0.5 * (rows - 1) * piece.slope);
+  }
+  double below_of_several(const Component& component, std::int64_t row) const;
 
   std::int64_t total_ = 0;
   bool together_ = true;

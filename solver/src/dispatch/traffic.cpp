@@ -7,7 +7,7 @@ namespace caesura::solver::impl {
 
 void TrafficCounter::add(const Component& component, std::span<const OwnedRange> pieces, double sign,
                          RowTraffic& traffic) {
-  if (component.count == 0 || (problem_.together() && pieces.size() < 2)) return;
+  if (component.count == 0 || (problem_->together() && pieces.size() < 2)) return;
   if (component.prefix) return add_prefix(component, pieces, sign, traffic);
   component.full ? add_full(component, pieces, sign, traffic) : add_general(component, pieces, sign, traffic);
 }
@@ -15,7 +15,7 @@ void TrafficCounter::add(const Component& component, std::span<const OwnedRange>
 /// A rank needs all rows up to the last one it owns, so each row goes to every rank whose last row lies behind it.
 void TrafficCounter::add_prefix(const Component& component, std::span<const OwnedRange> pieces, double sign,
                                 RowTraffic& traffic) {
-  const double weight = sign * problem_.slices(component)[0].weight;
+  const double weight = sign * problem_->slices(component)[0].weight;
   last_.clear();
   ++call_;
   for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) {
@@ -39,7 +39,7 @@ void TrafficCounter::add_prefix(const Component& component, std::span<const Owne
 /// Every rank needs all rows.
 void TrafficCounter::add_full(const Component& component, std::span<const OwnedRange> pieces, double sign,
                               RowTraffic& traffic) {
-  const double weight = sign * problem_.slices(component)[0].weight;
+  const double weight = sign * problem_->slices(component)[0].weight;
   const double size = weight * static_cast<double>(component.rows.size());
   double ranks = 0;
   ++call_;
@@ -60,7 +60,7 @@ void TrafficCounter::add_full(const Component& component, std::span<const OwnedR
 
 void TrafficCounter::add_general(const Component& component, std::span<const OwnedRange> pieces, double sign,
                                  RowTraffic& traffic) {
-  const std::span<const WeightedSlice> slices = problem_.slices(component);
+  const std::span<const WeightedSlice> slices = problem_->slices(component);
   order_.resize(pieces.size());
   for (std::size_t i = 0; i < pieces.size(); ++i) order_[i] = static_cast<std::int32_t>(i);
   const auto rank_of = [&](std::size_t i) { return pieces[static_cast<std::size_t>(order_[i])].rank; };
@@ -77,7 +77,7 @@ void TrafficCounter::add_general(const Component& component, std::span<const Own
       traffic.received[static_cast<std::size_t>(rank_of(i))] +=
           weight * count_needs(slices.subspan(s, next - s), pieces, i, last);
     }
-    if (problem_.together()) count_sends(pieces, weight, traffic);
+    if (problem_->together()) count_sends(pieces, weight, traffic);
   }
 }
 
@@ -103,7 +103,7 @@ double TrafficCounter::count_needs(std::span<const WeightedSlice> slices, std::s
   for (std::size_t n = 0; n < needs_.size();) {
     Range keys = needs_[n];
     for (++n; n < needs_.size() && needs_[n].begin <= keys.end; ++n) keys.end = std::max(keys.end, needs_[n].end);
-    if (problem_.together()) {
+    if (problem_->together()) {
       // What the rank owns does not travel.
       while (own < last && rows_of(own).end <= keys.begin) ++own;
       for (std::size_t o = own; o < last && rows_of(o).begin < keys.end; ++o) {

@@ -30,7 +30,7 @@ struct RowTraffic {
 class TrafficCounter {
  public:
   explicit TrafficCounter(const Problem& problem)
-      : problem_(problem), seen_(static_cast<std::size_t>(problem.ranks()), 0) {}
+      : problem_(&problem), seen_(static_cast<std::size_t>(problem.ranks()), 0) {}
 
   /// Adds \p sign times what the component costs if its pieces lie as \p pieces says: sorted, disjoint.
   void add(const Component& component, std::span<const OwnedRange> pieces, double sign, RowTraffic& traffic);
@@ -44,7 +44,7 @@ class TrafficCounter {
                      std::size_t last);
   void count_sends(std::span<const OwnedRange> pieces, double weight, RowTraffic& traffic);
 
-  const Problem& problem_;
+  const Problem* problem_;
   std::vector<std::pair<std::int32_t, std::int64_t>> last_;  ///< each rank of a component and the end of its last piece
   std::vector<std::int64_t> seen_;                           ///< by rank: the call that met it last
   std::int64_t call_ = 0;
