@@ -44,8 +44,9 @@ void attention_backward(const Space& space, const AttentionPlan<Space>& plan, co
   Kokkos::View<std::byte*, typename Space::memory_space> own;
   if (problem.workspace == nullptr) {
     const AttentionShape& shape = problem.shape;
-    own = impl::allocate<std::byte>(space, backward_workspace_bytes(shape.total_q, shape.heads_q, shape.type),
-                                    "attention_backward: workspace");
+    own = impl::allocate<std::byte>(
+        space, backward_workspace_bytes(shape.total_q, shape.heads_q, shape.dim_qk, shape.type, options.sums),
+        "attention_backward: workspace");
     problem.workspace = own.data();
   }
   kernel.backward(space, problem);

@@ -259,6 +259,7 @@ BackwardProblem make_backward_problem(const PlanView& plan, const AttentionArgum
   problem.dv = make_tensor(checker, shape, arguments.dv, "dv", Access::write, false, shape.dim_v, "dim_v");
   problem.accumulate = options.gradients == GradientMode::accumulate;
   problem.accumulate_q = options.query_gradients == GradientMode::accumulate;
+  problem.any_order = options.sums == SumOrder::any;
 
   if (options.dsink) {
     checker.check(static_cast<bool>(options.sink), "dsink is given without sink");
@@ -273,7 +274,8 @@ BackwardProblem make_backward_problem(const PlanView& plan, const AttentionArgum
     problem.dsink_sink_stride = options.dsink.rank() == 2 ? options.dsink.stride(1) : 0;
   }
   if (options.workspace) {
-    const std::int64_t bytes = backward_workspace_bytes(shape.total_q, shape.heads_q, shape.type);
+    const std::int64_t bytes =
+        backward_workspace_bytes(shape.total_q, shape.heads_q, shape.dim_qk, shape.type, options.sums);
     checker.view(options.workspace, "workspace", Access::write);
     checker.check(options.workspace.rank() == 1 && options.workspace.type() == ElementType::byte,
                   "workspace must be a View of rank 1 of std::byte");
@@ -292,6 +294,12 @@ namespace caesura {
 
 std::int64_t backward_workspace_bytes(std::int64_t total_q, std::int64_t heads_q, ScalarType type) {
   return total_q * heads_q * bytes_of(accumulator_of(type));
+}
+
+std::int64_t backward_workspace_bytes(std::int64_t total_q, std::int64_t heads_q, std::int64_t dim_qk, ScalarType type,
+                                      SumOrder sums) {
+  const std::int64_t bytes = backward_workspace_bytes(total_q, heads_q, type);
+  return sums == SumOrder::fixed ? bytes : (bytes + 15) / 16 * 16 + bytes * dim_qk;
 }
 
 }  // namespace caesura

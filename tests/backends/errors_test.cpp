@@ -216,6 +216,13 @@ TEST_F(AttentionErrors, Workspaces) {
   EXPECT_EQ(bytes, 33 * 8 * 4);
   const ViewRef small = keep(Kokkos::View<std::byte*, Space>("test", static_cast<std::size_t>(bytes - 1)));
   expect_backward_error({"workspace has 1055 bytes", "1056"}, [&](Arguments& a) { a.options.workspace = small; });
+  EXPECT_EQ(backward_workspace_bytes(33, 8, 16, ScalarType::float32, SumOrder::fixed), bytes);
+  EXPECT_EQ(backward_workspace_bytes(33, 1, 16, ScalarType::float16, SumOrder::any), 144 + 33 * 16 * 4);
+  const ViewRef enough = keep(Kokkos::View<std::byte*, Space>("test", static_cast<std::size_t>(bytes)));
+  expect_backward_error({"workspace has 1056 bytes", "17952"}, [&](Arguments& a) {
+    a.options.workspace = enough;
+    a.options.sums = SumOrder::any;
+  });
   const ViewRef floats = keep(Kokkos::View<float*, Space>("test", 33 * 8));
   expect_backward_error({"workspace", "std::byte"}, [&](Arguments& a) { a.options.workspace = floats; });
   const Kokkos::View<std::byte*, Space> large("test", static_cast<std::size_t>(bytes + 16));

@@ -33,7 +33,7 @@ Problem strided_problem(std::int64_t dim) {
 TYPED_TEST(Strided, TensorsGiveTheSameBitsAsContiguousOnes) {
   for (const std::int64_t dim : {5, 64}) {
     const Problem problem = strided_problem(dim);
-    for (const std::string& name : kernel_names()) {
+    for (const std::string& name : kernel_names(scalar_type_v<TypeParam>)) {
       const auto packed = this->run(problem, name).bits();
       for (const Layout layout : {Layout::padded, Layout::interleaved, Layout::heads_first, Layout::sbhd}) {
         for (const Layouts layouts :

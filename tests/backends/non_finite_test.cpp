@@ -15,10 +15,11 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 template <class Scalar>
 class NonFinite : public ::testing::Test {
  protected:
-  static DeviceCase<Scalar> run(const Problem& problem, const std::string& variant) {
+  static DeviceCase<Scalar> run(const Problem& problem, const std::string& variant, SumOrder sums = SumOrder::fixed) {
     const AttentionPlan<Space> plan(Space(), problem.mask);
     DeviceCase<Scalar> device(problem);
     device.options.variant = variant;
+    device.options.sums = sums;
     device.forward(Space(), plan);
     device.backward(Space(), plan);
     Space().fence();
@@ -60,7 +61,7 @@ TYPED_TEST(NonFinite, NansStayInTheirDocument) {
   const Mask mask = Mask::from_documents(Documents::from_lengths({30, 50, 90}));
   const Problem clean(mask, {4, 2, 24, 40}, 61);
   const Results clean_expected = expected_results(clean);
-  for (const std::string& name : kernel_names()) {
+  for (const std::string& name : kernel_names(scalar_type_v<TypeParam>)) {
     for (int tensor = 0; tensor < 4; ++tensor) {
       for (const double value : {nan, std::numeric_limits<double>::infinity()}) {
         SCOPED_TRACE(
@@ -68,13 +69,15 @@ TYPED_TEST(NonFinite, NansStayInTheirDocument) {
         Problem problem = clean;
         const std::array<reference::Tensor*, 4> tensors = {&problem.q, &problem.k, &problem.v, &problem.dout};
         (*tensors[static_cast<std::size_t>(tensor)])(47, 1, 5) = value;
-        const auto got = this->run(problem, name);
-        this->expect_clean_outside({30, 80}, clean, clean_expected, got.download());
-        if (!std::isnan(value)) continue;
-        // In its own document a NaN goes where the mathematics lets it go, and nowhere else.
-        Results results = got.download(), expected = expected_results(problem);
-        results.row_max = expected.row_max;
-        expect_close(problem, expected, results, scalar_type_v<TypeParam>, scalar_type_v<TypeParam>);
+        for (const SumOrder sums : {SumOrder::fixed, SumOrder::any}) {
+          const auto got = this->run(problem, name, sums);
+          this->expect_clean_outside({30, 80}, clean, clean_expected, got.download());
+          if (!std::isnan(value)) continue;
+          // In its own document a NaN goes where the mathematics lets it go, and nowhere else.
+          Results results = got.download(), expected = expected_results(problem);
+          results.row_max = expected.row_max;
+          expect_close(problem, expected, results, scalar_type_v<TypeParam>, scalar_type_v<TypeParam>);
+        }
       }
     }
   }
@@ -98,17 +101,19 @@ TYPED_TEST(NonFinite, ValuesThatNobodySeesAreNeverMixedIn) {
     }
   }
   const Results expected = expected_results(clean);
-  for (const std::string& name : kernel_names()) {
+  for (const std::string& name : kernel_names(scalar_type_v<TypeParam>)) {
     SCOPED_TRACE(name);
-    const auto got = this->run(problem, name);
-    expect_close(clean, expected, got.download(), scalar_type_v<TypeParam>, scalar_type_v<TypeParam>);
+    for (const SumOrder sums : {SumOrder::fixed, SumOrder::any}) {
+      const auto got = this->run(problem, name, sums);
+      expect_close(clean, expected, got.download(), scalar_type_v<TypeParam>, scalar_type_v<TypeParam>);
+    }
   }
 }
 
 TYPED_TEST(NonFinite, GradientsOutsideWhatWasSeenAreZeroBitForBit) {
   const std::vector<BandSlice> slices = {BandSlice::full({10, 50}, {20, 40})};
   Problem problem(Mask::from_slices(130, 140, slices), {4, 2, 24, 40}, 63);
-  for (const std::string& name : kernel_names()) {
+  for (const std::string& name : kernel_names(scalar_type_v<TypeParam>)) {
     for (const double scale : {0.5, -0.5}) {
       SCOPED_TRACE(text(name, ", scale ", scale));
       problem.options.scale = scale;
@@ -138,7 +143,7 @@ TYPED_TEST(NonFinite, LargeLogitsNeitherOverflowNorVanish) {
   for (const double sink : {-1e4, 0.0, 1e4}) {
     problem.options.sink = reference::Tensor(2, 1, 1, sink);
     const Results expected = expected_results(problem);
-    for (const std::string& name : kernel_names()) {
+    for (const std::string& name : kernel_names(scalar_type_v<TypeParam>)) {
       SCOPED_TRACE(text(name, ", sink ", sink));
       const Results got = this->run(problem, name).download();
       expect_close("out", expected.out, got.out, {1e-2, 1e-2});
@@ -170,7 +175,7 @@ TYPED_TEST(InfiniteLogits, RowsOfMinusInfinityAlone) {
       problem.q(row, 0) = problem.q(row, 1) = huge;
       problem.k(row, 0) = row < 20 || row % 2 == 0 ? -huge : 0;
     }
-    for (const std::string& name : kernel_names()) {
+    for (const std::string& name : kernel_names(scalar_type_v<TypeParam>)) {
       SCOPED_TRACE(text(name, with_sink ? ", sink" : ""));
       const Results got = this->run(problem, name).download();
       for (const auto* tensor : {&got.out, &got.dq, &got.dk, &got.dv}) {

@@ -10,6 +10,8 @@
 namespace caesura::testing {
 namespace {
 
+using AllScalars = ::testing::Types<double, float, half, bfloat16>;
+
 Mask causal_mask() { return Mask::from_documents(Documents::from_lengths({60, 1, 47, 0, 33})); }
 
 Mask layered_mask() {
@@ -149,11 +151,47 @@ TEST(Options, RowMaximaAndGradientsOfSinksAreOptional) {
   EXPECT_EQ(few.dk.bits(), all.dk.bits());
 }
 
+template <class Scalar>
+class AnySumOrder : public ::testing::Test {};
+TYPED_TEST_SUITE(AnySumOrder, AllScalars);
+
+TYPED_TEST(AnySumOrder, AgreesWithTheReference) {
+  constexpr ScalarType type = scalar_type_v<TypeParam>;
+  for (const std::int64_t dim : {24, 32, 64, 96, 128, 192, 256}) {
+    Problem problem(layered_mask(), {4, 2, dim, dim - 3}, 31);
+    if (dim == 24) {
+      problem.add_sink(2, 32);
+      problem.options.softcap = 2;
+      problem.options.dropout = {0.2, 33, 5};
+    }
+    const Results expected = expected_results(problem);
+    const reference::Tensor dq = Random(34).tensor(problem.q.rows, 4, dim);
+    const AttentionPlan<Space> plan(Space(), problem.mask);
+    for (const std::string& name : kernel_names(type, dim)) {
+      for (const GradientMode mode : {GradientMode::overwrite, GradientMode::accumulate}) {
+        SCOPED_TRACE(text(describe(problem), ", kernel ", name, ", mode ", static_cast<int>(mode)));
+        DeviceCase<TypeParam> device(problem);
+        device.options.variant = name;
+        device.options.sums = SumOrder::any;
+        device.options.query_gradients = mode;
+        Results wanted = expected;
+        if (mode == GradientMode::accumulate) {
+          device.dq.upload(dq);
+          for (std::size_t i = 0; i < dq.values.size(); ++i) wanted.dq.values[i] += dq.values[i];
+        }
+        device.forward(Space(), plan);
+        device.backward(Space(), plan);
+        Space().fence();
+        expect_close(problem, wanted, device.download(), type, type, name);
+      }
+    }
+  }
+}
+
 /// dk, dv and dsink of two calls add up; rows that nobody saw keep what was there.
 template <class Scalar>
 class Accumulate : public ::testing::Test {};
-using Scalars = ::testing::Types<double, float, half, bfloat16>;
-TYPED_TEST_SUITE(Accumulate, Scalars);
+TYPED_TEST_SUITE(Accumulate, AllScalars);
 
 TYPED_TEST(Accumulate, AddsToWhatIsThere) {
   // Keys 100 to 139 are seen by no row.
@@ -171,7 +209,7 @@ TYPED_TEST(Accumulate, AddsToWhatIsThere) {
   add(expected.dv, dv);
   add(expected.dsink, dsink);
   const AttentionPlan<Space> plan(Space(), problem.mask);
-  for (const std::string& name : kernel_names()) {
+  for (const std::string& name : kernel_names(scalar_type_v<TypeParam>)) {
     SCOPED_TRACE(name);
     DeviceCase<TypeParam> device(problem);
     device.options.variant = name;
@@ -196,7 +234,7 @@ TYPED_TEST(Accumulate, ToKeysThatNobodySeesChangesNoBit) {
   // Negative zero and NaN would not survive an addition of zero.
   const Problem problem(Mask::from_slices(130, 70, {}), {2, 1, 16, 16}, 24);
   const AttentionPlan<Space> plan(Space(), problem.mask);
-  for (const std::string& name : kernel_names()) {
+  for (const std::string& name : kernel_names(scalar_type_v<TypeParam>)) {
     DeviceCase<TypeParam> device(problem);
     device.options.variant = name;
     device.options.gradients = GradientMode::accumulate;

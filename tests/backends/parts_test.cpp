@@ -69,7 +69,7 @@ class AttentionParts : public ::testing::Test {
  protected:
   static void check(const Problem& problem, const Results& expected, const KeyParts& parts, SinkIn sink_in,
                     Maxima maxima) {
-    for (const std::string& kernel : kernel_names()) {
+    for (const std::string& kernel : kernel_names(scalar_type_v<Scalar>)) {
       SCOPED_TRACE(text(describe(problem), ", kernel ", kernel, ", ", parts.size(), " parts, the first from key ",
                         parts.front().begin, sink_in == SinkIn::first_call ? ", sink first" : ", sink last",
                         maxima == Maxima::asked_for ? ", with row_max" : ", without row_max"));
@@ -120,7 +120,7 @@ TYPED_TEST(AttentionParts, ASinkCountsOnceInWhicheverCallItIs) {
 
 TYPED_TEST(AttentionParts, RowsThatSeeNothingStayEmpty) {
   const Problem problem(uneven_rows(), {2, 1, 8, 8}, 114);
-  for (const std::string& kernel : kernel_names()) {
+  for (const std::string& kernel : kernel_names(scalar_type_v<TypeParam>)) {
     for (const Maxima maxima : {Maxima::asked_for, Maxima::not_asked_for}) {
       for (const KeyParts& parts : all_key_parts(140)) {
         SCOPED_TRACE(text(kernel, ", ", parts.size(), " parts"));
@@ -146,7 +146,7 @@ TYPED_TEST(AttentionParts, NansGoWhereTheyWouldGoInOneCall) {
       Problem problem = clean;
       (in_values ? problem.v : problem.k)(key, 0, 3) = std::numeric_limits<double>::quiet_NaN();
       const Results expected = expected_results(problem);
-      for (const std::string& kernel : kernel_names()) {
+      for (const std::string& kernel : kernel_names(scalar_type_v<TypeParam>)) {
         for (const KeyParts& parts : all_key_parts(140)) {
           for (const Maxima maxima : {Maxima::asked_for, Maxima::not_asked_for}) {
             SCOPED_TRACE(text(kernel, ", NaN in ", in_values ? "v" : "k", " of key ", key, ", ", parts.size(), " parts",
@@ -196,7 +196,7 @@ TYPED_TEST(AttentionParts, DropoutByPositionsHasTheWholesNumbers) {
       part.dout = taken(whole.dout, queries, heads_q);
       part.k = taken(whole.k, keys, heads_kv);
       part.v = taken(whole.v, keys, heads_kv);
-      for (const std::string& kernel : kernel_names()) {
+      for (const std::string& kernel : kernel_names(scalar_type_v<TypeParam>)) {
         SCOPED_TRACE(text(kernel, ", queries from ", first, ", key head ", head_kv));
         DeviceCase<TypeParam, accumulator_t<TypeParam>> device(part);
         device.options.variant = kernel;
@@ -233,7 +233,7 @@ TYPED_TEST(AttentionParts, AlignedStepsGiveARowTheSameBitsInAnyCall) {
   Problem problem(mask, {2, 1, 16, 16}, 117);
   problem.add_sink(1, 118);
   const Space space;
-  for (const std::string& kernel : kernel_names()) {
+  for (const std::string& kernel : kernel_names(scalar_type_v<TypeParam>)) {
     const DeviceCase<TypeParam> whole(problem);
     AttentionOptions options = whole.options;
     options.variant = kernel;

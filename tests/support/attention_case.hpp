@@ -12,7 +12,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -139,13 +141,17 @@ struct DeviceCase {
   }
 };
 
-/// Names of all kernels of this build for \p ExecSpace that do problems of a type.
+/// Names of all kernels of this build for \p ExecSpace that do problems of a type and of dims up to \p dim; of them only the one that
+/// CAESURA_TEST_KERNEL names, if it is set.
 template <class ExecSpace = Space>
-std::vector<std::string> kernel_names(ScalarType type = ScalarType::float32) {
+std::vector<std::string> kernel_names(ScalarType type = ScalarType::float32, std::int64_t dim = 1) {
+  const char* const only = std::getenv("CAESURA_TEST_KERNEL");
   ForwardProblem problem;
   problem.shape.type = type;
+  problem.shape.dim_qk = problem.shape.dim_v = static_cast<std::int32_t>(dim);
   std::vector<std::string> names;
   for (const auto& kernel : kernels<ExecSpace>()) {
+    if (only && kernel.name != only) continue;
     if (kernel.refuses_forward(problem).empty()) names.emplace_back(kernel.name);
   }
   return names;
@@ -156,7 +162,8 @@ template <AttentionScalar Scalar, AttentionScalar OutScalar = Scalar>
 void check_kernels(const Problem& problem, const Results& expected, const AttentionPlan<Space>& plan,
                    Layouts layouts = {}) {
   const Space space;
-  for (const std::string& name : kernel_names(scalar_type_v<Scalar>)) {
+  const std::int64_t dim = std::max(problem.shape.dim_qk, problem.shape.dim_v);
+  for (const std::string& name : kernel_names(scalar_type_v<Scalar>, dim)) {
     SCOPED_TRACE(text(describe(problem), ", ", name_of(scalar_type_v<Scalar>), ", kernel ", name));
     DeviceCase<Scalar, OutScalar> device(problem, layouts);
     device.options.variant = name;

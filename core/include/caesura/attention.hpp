@@ -36,6 +36,12 @@ enum class KeySteps : std::uint8_t {
   aligned  ///< at multiples of the step: the bits of a row do not depend on which other rows are in the call
 };
 
+/// In which order the backward may add.
+enum class SumOrder : std::uint8_t {
+  fixed,  ///< the same bits on every run
+  any     ///< GPUs may add to dq by atomics: five products instead of seven, last bits that differ from run to run
+};
+
 /// Options of the forward and the backward; both calls of a step take the same object.
 struct AttentionOptions {
   /// Factor on `q . k`, any finite value; not given: `1 / sqrt(dim_qk)`.
@@ -62,6 +68,7 @@ struct AttentionOptions {
   GradientMode gradients = GradientMode::overwrite;
   /// Of dq, which calls with other keys for the same queries share.
   GradientMode query_gradients = GradientMode::overwrite;
+  SumOrder sums = SumOrder::fixed;
   /// Backward only: `backward_workspace_bytes` of scratch `(bytes)` of `std::byte`, 16-byte aligned; not given: allocated for the call.
   ViewRef workspace = {};
   /// Host kernels copy keys and values (the backward: queries and gradients too) into an order that suits vectors, for as
@@ -95,7 +102,7 @@ void attention_forward(const Space& space, const AttentionPlan<Space>& plan, con
 /// \param dq, dk, dv  of the shapes of q, k, v. Rows that saw nothing, or were seen by none, get exact zeros
 ///                    (`GradientMode::accumulate`: dk, dv and dsink keep what was there, bit for bit).
 ///
-/// Deterministic: the same bits on every run and for every number of threads. Asynchronous on \p space.
+/// Deterministic unless `SumOrder::any`: the same bits on every run and for every number of threads. Asynchronous on \p space.
 /// \throws Error before any output is touched, also if the plan was made with `Passes::forward`.
 template <ExecutionSpace Space>
 void attention_backward(const Space& space, const AttentionPlan<Space>& plan, const ViewRef& dout, const ViewRef& q,
@@ -104,5 +111,9 @@ void attention_backward(const Space& space, const AttentionPlan<Space>& plan, co
 
 /// Bytes of scratch that `attention_backward` needs: one accumulator per query row and head.
 std::int64_t backward_workspace_bytes(std::int64_t total_q, std::int64_t heads_q, ScalarType type);
+
+/// The same for either order; for `SumOrder::any`, with room for dq in its accumulator type.
+std::int64_t backward_workspace_bytes(std::int64_t total_q, std::int64_t heads_q, std::int64_t dim_qk, ScalarType type,
+                                      SumOrder sums);
 
 }  // namespace caesura

@@ -129,7 +129,10 @@ struct BackwardProblem {
   std::int64_t dsink_sink_stride = 0;
   bool accumulate = false;    ///< add to dk, dv and dsink instead of overwriting
   bool accumulate_q = false;  ///< add to dq
-  void* workspace = nullptr;  ///< `backward_workspace_bytes`
+  bool any_order = false;     ///< sums need not have the same bits on every run
+  /// `backward_workspace_bytes`: `(heads_q, total_q)` accumulators and, with `any_order`, at the next multiple of 16 bytes
+  /// `(total_q, heads_q, dim_qk)`.
+  void* workspace = nullptr;
 };
 
 }  // namespace caesura
