@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 
 namespace caesura::testing {
@@ -22,7 +23,8 @@ TEST_P(CudaKernels, AgreeWithTheReferenceInEveryDim) {
   for (const std::int64_t dim : dims) {
     const Problem problem(GetParam().mask, {2, 1, dim, dim}, seed++);
     const Results expected = expected_results(problem);
-    ASSERT_EQ(kernel_names(ScalarType::float16, dim), std::vector<std::string>{"cuda_sm80"});
+    const std::vector<std::string> names = kernel_names(ScalarType::float16, dim);
+    ASSERT_TRUE(std::find(names.begin(), names.end(), "cuda_sm80") != names.end());
     check_kernels<half>(problem, expected, plan);
     check_kernels<bfloat16>(problem, expected, plan);
     if (HasFatalFailure() || HasNonfatalFailure()) return;

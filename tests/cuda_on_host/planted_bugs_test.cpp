@@ -208,8 +208,8 @@ TEST(PlantedBugs, ExitedLanes) {
     if (bug == Bug::yes && ptx::lane_index() == 31) return;
     ptx::shuffle(1, 0);
   };
-  expect_found("ended", 32, kernel);
-  expect_found("thread 31", 32, kernel);
+  expect_found("where thread 31 of its warp has ended", 32, kernel);
+  expect_found("thread 31 ended where other lanes of its warp are at shfl.sync", 32, kernel);
 }
 
 TEST(PlantedBugs, ExitedWarp) {

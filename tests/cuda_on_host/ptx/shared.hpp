@@ -31,6 +31,7 @@ inline Value load_shared(SharedAddress from) {
 
 template <class Value>
 inline void store_shared(SharedAddress to, const Value& value) {
+  static_assert(sizeof(Value) >= 4, "store_shared: the emulator remembers each four bytes");
   cuda_on_host::Block& block = cuda_on_host::Block::current();
   block.shared().write(block.thread(), to.value, &value, sizeof(Value), "st.shared");
 }
