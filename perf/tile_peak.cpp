@@ -6,8 +6,8 @@
 
 #include <cstdint>
 
-// Compiled for AMX whatever the rest is compiled for: no kernel of ours uses its tiles, but libraries that choose their
-// instructions at run time do.
+// Compiled for AMX whatever the rest is compiled for: libraries that choose their instructions at run time have tiles even
+// where our kernels have none.
 #if defined(__AMX_BF16__) && defined(__linux__) && !defined(KOKKOS_ENABLE_CUDA)
 #define CAESURA_HAS_TILES
 #include <cpuid.h>

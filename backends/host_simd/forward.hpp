@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "backends/host_simd/key_source.hpp"
 #include "backends/host_simd/packed_keys.hpp"
 #include "backends/host_simd/slices.hpp"
 #include "backends/portable/backward.hpp"
@@ -15,12 +16,6 @@
 namespace caesura::host_simd {
 
 using portable::Arena;
-
-/// How a work item comes to its keys.
-enum class KeySource : std::uint8_t {
-  packed,  ///< all blocks were packed before: many tiles read each
-  local    ///< the item packs what it reads: short documents, narrow windows. Less memory moves than is packed again
-};
 
 template <class Words>
 struct ForwardScratch {

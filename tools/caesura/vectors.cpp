@@ -41,6 +41,12 @@ constexpr bool has_avx512_bf16 = true;
 #else
 constexpr bool has_avx512_bf16 = false;
 #endif
+// Tiles need no flags of the compiler: kernels have them where they have the vectors that go with them.
+#ifdef __linux__
+constexpr bool has_tiles = has_avx512_bf16 && target_bytes >= 64;
+#else
+constexpr bool has_tiles = false;
+#endif
 
 struct Extension {
   const char* name;
@@ -55,7 +61,7 @@ constexpr Extension extensions[] = {
     {"avx512", "avx512f", target_bytes >= 64, true},
     {"avx512_bf16", "avx512_bf16", has_avx512_bf16&& target_bytes >= 64, true},
     {"avx512_fp16", "avx512_fp16", false, false},
-    {"amx_bf16", "amx_bf16", false, false},
+    {"amx_bf16", "amx_bf16", has_tiles, true},
     {"neon", "asimd", target_bytes == 16, true},
     {"sve", "sve", false, false},
     {"bf16", "bf16", false, false},

@@ -1,0 +1,45 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <caesura/problem.hpp>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace caesura::host_simd {
+
+/// How a work item comes to its keys.
+enum class KeySource : std::uint8_t {
+  packed,  ///< all blocks were packed before: many tiles read each
+  local    ///< the item packs what it reads: short documents, narrow windows. Less memory moves than is packed again
+};
+
+/// Query heads of an item that packs its keys: they share the block.
+inline int heads_of_item(int group) {
+  int heads = std::min(group, 4);
+  while (group % heads != 0) --heads;
+  return heads;
+}
+
+/// Whether packing all keys first pays: a block that is packed is written to memory and read again, one that an item packs
+/// for itself stays in its cache, but is packed by each item. \p break_even is the number of items a block.
+inline KeySource key_source(const ForwardProblem& problem, int heads_of_item, std::int32_t key_block,
+                            std::int64_t break_even) {
+  const TileSchedule& schedule = problem.rows.schedule;
+  std::int64_t visits = 0;
+  for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer) {
+    for (std::int32_t tile = 0; tile < schedule.tiles; ++tile) {
+      for (std::int32_t i = 0; i < schedule.run_count(layer, tile); ++i) {
+        const TileRange run = schedule.run(layer, tile, i);
+        visits += (run.end - 1) / key_block - run.begin / key_block + 1;
+      }
+    }
+  }
+  const std::int64_t blocks = (problem.shape.total_k + key_block - 1) / key_block;
+  const std::int64_t items = problem.shape.heads_q / problem.shape.heads_kv / heads_of_item;
+  return visits * items <= break_even * blocks ? KeySource::local : KeySource::packed;
+}
+
+}  // namespace caesura::host_simd

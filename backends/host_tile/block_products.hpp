@@ -1,0 +1,81 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "backends/host_tile/tiles.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace caesura::host_tile {
+
+/// A product of matrices in tiles. Counts are of tiles; distances between rows are in bytes, others in words.
+struct Product {
+  const std::uint32_t* a = nullptr;   ///< rows with the depth's neighbors side by side
+  std::int64_t a_bytes = 64;          ///< between rows; 64: packed tiles
+  std::int64_t a_row = 0;             ///< between tiles of rows
+  std::int64_t a_depth = tile_words;  ///< between tiles of the depth
+  const std::uint32_t* b = nullptr;   ///< `(depth / 2, columns)` in words
+  std::int64_t b_bytes = 0;           ///< between rows
+  float* c = nullptr;                 ///< `(rows, columns)`
+  std::int64_t c_bytes = 0;           ///< between rows
+  int rows = 0, columns = 0, depth = 0;
+  bool adds = false;  ///< to what \p c holds; else it is overwritten
+};
+
+namespace impl {
+
+template <int rows, int columns>
+inline void multiply_block(const Product& product, const std::uint32_t* a, const std::uint32_t* b, float* c) {
+  const std::int64_t a_bytes = product.a_bytes, b_bytes = product.b_bytes, c_bytes = product.c_bytes;
+  float* const lower = c + 4 * c_bytes;
+  if (product.adds) {
+    load_tile<0>(c, c_bytes);
+    if constexpr (columns == 2) load_tile<1>(c + tile_columns, c_bytes);
+    if constexpr (rows == 2) load_tile<2>(lower, c_bytes);
+    if constexpr (rows == 2 && columns == 2) load_tile<3>(lower + tile_columns, c_bytes);
+  } else {
+    clear_tile<0>();
+    clear_tile<1>();
+    clear_tile<2>();
+    clear_tile<3>();
+  }
+  for (int i = 0; i < product.depth; ++i) {
+    load_tile<4>(a, a_bytes);
+    load_tile<6>(b, b_bytes);
+    if constexpr (columns == 2) load_tile<7>(b + tile_columns, b_bytes);
+    if constexpr (rows == 2) load_tile<5>(a + product.a_row, a_bytes);
+    multiply_tiles<0, 4, 6>();
+    if constexpr (columns == 2) multiply_tiles<1, 4, 7>();
+    if constexpr (rows == 2) multiply_tiles<2, 5, 6>();
+    if constexpr (rows == 2 && columns == 2) multiply_tiles<3, 5, 7>();
+    a += product.a_depth;
+    b += 4 * b_bytes;
+  }
+  store_tile<0>(c, c_bytes);
+  if constexpr (columns == 2) store_tile<1>(c + tile_columns, c_bytes);
+  if constexpr (rows == 2) store_tile<2>(lower, c_bytes);
+  if constexpr (rows == 2 && columns == 2) store_tile<3>(lower + tile_columns, c_bytes);
+}
+
+}  // namespace impl
+
+/// In blocks of 2 x 2 tiles where there are so many: four sums, two factors of each side.
+inline void multiply(const Product& product) {
+  for (int row = 0; row < product.rows; row += 2) {
+    for (int column = 0; column < product.columns; column += 2) {
+      const std::uint32_t* const a = product.a + row * product.a_row;
+      const std::uint32_t* const b = product.b + column * tile_columns;
+      float* const c = product.c + row * 4 * product.c_bytes + column * tile_columns;
+      const bool two_columns = column + 1 < product.columns;
+      if (row + 1 < product.rows) {
+        two_columns ? impl::multiply_block<2, 2>(product, a, b, c) : impl::multiply_block<2, 1>(product, a, b, c);
+      } else {
+        two_columns ? impl::multiply_block<1, 2>(product, a, b, c) : impl::multiply_block<1, 1>(product, a, b, c);
+      }
+    }
+  }
+}
+
+}  // namespace caesura::host_tile

@@ -1,0 +1,390 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "backends/host_simd/key_source.hpp"
+#include "backends/host_simd/slices.hpp"
+#include "backends/host_tile/block_products.hpp"
+#include "backends/host_tile/packed_keys.hpp"
+#include "backends/host_tile/softmax.hpp"
+#include "backends/portable/backward.hpp"
+#include "backends/portable/row_state.hpp"
+
+// Forward of bfloat16 by AMX tiles: S^T = K Q^T and O^T += V^T P^T as in host_simd, queries in lanes, the softmax
+// vertical. Tiles and vectors take turns: mixed finely they were no faster (a product of tiles seems to keep one of the
+// two vector ports busy). Limited by the softmax up to dims of about 64, then by the tiles.
+
+namespace caesura::host_tile {
+
+using host_simd::KeySource;
+using host_simd::Slice;
+using host_simd::Slices;
+using portable::Arena;
+
+struct ForwardScratch {
+  Word* q;                     ///< slice by slice `(16 steps_k, lanes)`, of all heads of the item
+  float* out;                  ///< slice by slice `(columns_v, lanes)`
+  float* scores[2];            ///< `(key_group, lanes)` of two groups of keys: S^T
+  Word* weights;               ///< `(key_block / 2, lanes)`: P^T
+  float *top, *highest, *sum;  ///< by lane, log2 units: what weights are relative to, the running maximum; the sum
+  std::int32_t *first, *last;  ///< by lane of one head
+  Word *k, *v;                 ///< one block, where the item packs it
+
+  ForwardScratch(Arena& arena, const PackedKeys& keys, int heads, KeySource source) {
+    constexpr int lanes = Slices<float>::lane_capacity, of_slice = Slices<float>::lanes_of_slice;
+    q = arena.take<Word>(std::int64_t{lanes} * heads * keys.steps_k * tile_rows);
+    out = arena.take<float>(std::int64_t{lanes} * heads * keys.columns_v);
+    for (float*& group : scores) group = arena.take<float>(key_group * of_slice);
+    weights = arena.take<Word>(key_block / 2 * of_slice);
+    top = arena.take<float>(lanes * heads);
+    highest = arena.take<float>(lanes * heads);
+    sum = arena.take<float>(lanes * heads);
+    first = arena.take<std::int32_t>(lanes);
+    last = arena.take<std::int32_t>(lanes);
+    const bool packs = source == KeySource::local;
+    k = arena.take<Word>(packs ? keys.k_words() : 0);
+    v = arena.take<Word>(packs ? keys.v_words() : 0);
+  }
+};
+
+/// Work item: a query tile, with one or several query heads that read the same key head.
+template <class Space>
+struct Forward {
+  using Scratch = ForwardScratch;
+  using Member = typename Kokkos::TeamPolicy<Space, Kokkos::Schedule<Kokkos::Dynamic>>::member_type;
+  using Vec = host_simd::Vector<float>;
+  static constexpr int size = width<float>;
+  static constexpr float slack = 8;
+  static constexpr float minus_infinity = -Kokkos::Experimental::infinity_v<float>;
+
+  ForwardProblem problem;
+  portable::DropoutRule dropout;
+  PackedKeys keys;
+  KeySource source;
+  int first_head;     ///< of the query heads at hand
+  int heads;          ///< of them
+  int heads_of_item;  ///< divides the heads of a key head
+  std::int64_t scratch_bytes;
+
+  void operator()(const Member& team) const {
+    const AttentionShape& shape = problem.shape;
+    const TileSchedule& schedule = problem.rows.schedule;
+    // A head's tiles follow one another: its keys stay in the second cache.
+    const std::int32_t tile = schedule.order[team.league_rank() % schedule.tiles];
+    const int own_head = team.league_rank() / schedule.tiles * heads_of_item;
+    const int packed_head = own_head / (shape.heads_q / shape.heads_kv);
+    const std::int64_t begin = std::int64_t{tile} * schedule.tile_rows;
+    const std::int64_t end = std::min(begin + schedule.tile_rows, shape.total_q);
+
+    Arena arena(portable::scratch_of<portable::Tile<Space, float>>(team, scratch_bytes));
+    const Scratch scratch(arena, keys, heads_of_item, source);
+    Slices<float> slices(problem.rows.intervals, begin, end);
+    const auto for_each_work = [&](const auto& body) {
+      for (int i = 0; i < heads_of_item; ++i) {
+        for (const Slice& slice : slices)
+          body(Work{&slice, first_head + own_head + i, i * slices.lanes() + slice.lane});
+      }
+    };
+    for_each_work([&](const Work& work) { load_work(scratch, work); });
+    const TileSession session;
+    for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer) {
+      const TileRange hull = slices.load(problem.rows.intervals, layer, scratch.first, scratch.last);
+      std::int32_t next = 0;  // block
+      for (std::int32_t i = 0; i < schedule.run_count(layer, tile); ++i) {
+        const TileRange run = schedule.run(layer, tile, i);
+        const std::int32_t run_end = std::min(run.end, hull.end);
+        for (next = std::max(next, run.begin / key_block); next * key_block < run_end; ++next) {
+          const std::int32_t origin = next * key_block;
+          const KeysOfBlock own = source == KeySource::packed ? keys.of(packed_head, next)
+                                                              : pack(scratch, first_head + own_head, origin, hull);
+          for_each_work([&](const Work& work) {
+            const Slice& slice = *work.slice;
+            if (!slice.sees({origin, origin + key_block})) return;
+            const int from = std::max(slice.hull.begin - origin, 0) / tile_depth * tile_depth;
+            const int to = round_up(std::min(slice.hull.end - origin, key_block), tile_depth);
+            const Visit visit{work, own, origin, from, to};
+            slice.vectors == 2 ? complete<2>(scratch, visit) : complete<1>(scratch, visit);
+          });
+        }
+      }
+    }
+    for_each_work([&](const Work& work) { store_work(scratch, work); });
+  }
+
+ private:
+  /// A slice of one head.
+  struct Work {
+    const Slice* slice;
+    int head;  ///< of the problem
+    int lane;  ///< the first among those of all slices and heads of the item
+
+    int lanes() const { return slice->vectors * size; }
+  };
+
+  /// One block of keys for one slice.
+  struct Visit {
+    Work work;
+    KeysOfBlock keys;
+    std::int32_t origin;
+    int begin, end;  ///< of the block's keys, whole tiles of the depth
+
+    bool sees_all() const { return work.slice->core.begin <= origin + begin && origin + end <= work.slice->core.end; }
+  };
+
+  KeysOfBlock pack(const Scratch& scratch, int head, std::int32_t origin, TileRange hull) const {
+    const AttentionShape& shape = problem.shape;
+    const int head_kv = head / (shape.heads_q / shape.heads_kv);
+    const TileRange rows{std::max(hull.begin - origin, 0) / tile_depth * tile_depth,
+                         round_up(std::min(hull.end - origin, key_block), tile_depth)};
+    const bool special =
+        pack_block({problem.k, shape.total_k, head_kv, shape.dim_qk}, {problem.v, shape.total_k, head_kv, shape.dim_v},
+                   origin, rows, scratch.k, scratch.v);
+    return {scratch.k, scratch.v, special};
+  }
+
+  Word* q_of(const Scratch& scratch, const Work& work) const {
+    return scratch.q + std::int64_t{work.lane} * keys.steps_k * tile_rows;
+  }
+  float* out_of(const Scratch& scratch, const Work& work) const {
+    return scratch.out + std::int64_t{work.lane} * keys.columns_v;
+  }
+
+  void load_work(const Scratch& scratch, const Work& work) const {
+    const Slice& slice = *work.slice;
+    const std::int64_t end = slice.begin + slice.rows;
+    const int lanes = work.lanes();
+    for (int lane = 0; lane < lanes; lane += tile_columns)
+      pack_lanes({problem.q, end, work.head, problem.shape.dim_qk}, slice.begin + lane, q_of(scratch, work) + lane,
+                 lanes);
+    for (int lane = 0; lane < lanes; ++lane) {
+      const portable::RowState<float> state = problem.merge && lane < slice.rows
+                                                  ? portable::resume_row<float>(problem, slice.begin + lane, work.head)
+                                                  : portable::RowState<float>{};
+      scratch.top[work.lane + lane] = scratch.highest[work.lane + lane] = state.top;
+      scratch.sum[work.lane + lane] = state.sum;
+    }
+    float* const out = out_of(scratch, work);
+    std::fill_n(out, lanes * keys.columns_v, 0.0F);
+    if (!problem.merge) return;
+    using Reals = host_simd::RealWords<bfloat16>;
+    for (int lane = 0; lane < lanes; lane += size)
+      host_simd::pack_rows<Reals, bfloat16, size>({problem.out, end, work.head, problem.shape.dim_v},
+                                                  slice.begin + lane, 1, out + lane, lanes);
+    for (int d = 0; d < problem.shape.dim_v; ++d) {
+      for (int lane = 0; lane < lanes; ++lane) out[d * lanes + lane] *= scratch.sum[work.lane + lane];
+    }
+  }
+
+  /// Of the group of keys that begins at \p row of the visit's block.
+  static float* scores_at(const Scratch& scratch, int row) { return scratch.scores[row / key_group % 2]; }
+  Product scores_of(const Scratch& scratch, const Visit& visit, int row) const {
+    const int lanes = visit.work.lanes();
+    return {.a = visit.keys.k + row / tile_rows * keys.steps_k * tile_words,
+            .a_row = std::int64_t{keys.steps_k} * tile_words,
+            .b = q_of(scratch, visit.work),
+            .b_bytes = lanes * 4,
+            .c = scores_at(scratch, row),
+            .c_bytes = lanes * 4,
+            .rows = key_group / tile_rows,
+            .columns = visit.work.slice->vectors,
+            .depth = keys.steps_k};
+  }
+  /// Of the keys `[begin, end)` of the visit's block.
+  Product outputs_of(const Scratch& scratch, const Visit& visit, int begin, int end) const {
+    const int lanes = visit.work.lanes();
+    return {.a = visit.keys.v + begin / tile_depth * tile_words,
+            .a_row = std::int64_t{key_steps} * tile_words,
+            .b = scratch.weights + begin / 2 * lanes,
+            .b_bytes = lanes * 4,
+            .c = out_of(scratch, visit.work),
+            .c_bytes = lanes * 4,
+            .rows = keys.columns_v / tile_rows,
+            .columns = visit.work.slice->vectors,
+            .depth = (end - begin) / tile_depth,
+            .adds = true};
+  }
+
+  template <int vectors>
+  void complete(const Scratch& scratch, const Visit& visit) const {
+    constexpr int lanes = vectors * size;
+    const Work& work = visit.work;
+    float* const sum = scratch.sum + work.lane;
+    int begin = visit.begin;  // of the weights whose output is still to be done
+    multiply(scores_of(scratch, visit, visit.begin));
+    for (int row = visit.begin; row < visit.end; row += key_group) {
+      if (row + key_group < visit.end) multiply(scores_of(scratch, visit, row + key_group));
+      float* const scores = scores_at(scratch, row);
+      Vec highest[vectors], low[vectors], part[vectors];
+      const float unit = prepare<vectors>(scratch, visit, row, scores, highest);
+      if (rises<vectors>(scratch, work, highest)) {
+        if (begin < row) output<vectors>(scratch, visit, begin, row);
+        begin = row;
+        raise<vectors>(scratch, work, highest);
+      }
+      const Vec none(minus_infinity), zero(0.0F);
+      for (int v = 0; v < vectors; ++v) {
+        const Vec top = host_simd::load<float>(scratch.top + work.lane + v * size);
+        low[v] = Kokkos::Experimental::condition(top == none, zero, top);
+        part[v] = zero;
+      }
+#pragma GCC unroll 2
+      for (int r = 0; r < key_group; r += 2) {
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; ++v)
+          weigh(scores + r * lanes + v * size, lanes, unit, low[v], part[v],
+                scratch.weights + (row + r) / 2 * lanes + v * size);
+      }
+      for (int v = 0; v < vectors; ++v)
+        host_simd::store<float>(sum + v * size, host_simd::load<float>(sum + v * size) + part[v]);
+      if (dropout.active()) drop<vectors>(scratch, visit, row);
+    }
+    output<vectors>(scratch, visit, begin, visit.end);
+  }
+
+  /// Adds what the weights of the keys `[begin, end)` of a visit's block contribute.
+  template <int vectors>
+  void output(const Scratch& scratch, const Visit& visit, int begin, int end) const {
+    if (visit.keys.special && !visit.sees_all()) {
+      accumulate_visible<vectors>(scratch, visit, begin, end);
+    } else {
+      multiply(outputs_of(scratch, visit, begin, end));
+    }
+  }
+
+  /// Masks and caps a group's scores where that is asked for; \p highest becomes each lane's largest in log2 units.
+  /// Returns what scores have to be multiplied with to be in those units.
+  template <int vectors>
+  float prepare(const Scratch& scratch, const Visit& visit, int row, float* scores, Vec (&highest)[vectors]) const {
+    constexpr int lanes = vectors * size;
+    const Slice& slice = *visit.work.slice;
+    const float factor = portable::PairGradient<float>::score_factor(problem.shape);
+    const bool in_place = problem.shape.softcap > 0 || !(factor > 0);  // the largest score is not the largest product's
+    const std::int32_t first_key = visit.origin + row;
+    if (in_place || first_key < slice.core.begin || first_key + key_group > slice.core.end)
+      mask<vectors>(scratch, visit, row, in_place ? factor : 1.0F, scores);
+    for (int v = 0; v < vectors; ++v) {
+      const auto score = [&](int i) { return host_simd::load<float>(scores + i * lanes + v * size); };
+      Vec most(minus_infinity);
+#pragma GCC unroll 4
+      for (int i = 0; i < key_group; i += 4) {
+        const Vec four = host_simd::larger<float>(host_simd::larger<float>(score(i), score(i + 1)),
+                                                  host_simd::larger<float>(score(i + 2), score(i + 3)));
+        most = host_simd::larger<float>(four, most);
+      }
+      highest[v] = most;
+    }
+    const float unit = in_place ? 1.0F : factor;
+    for (int v = 0; v < vectors; ++v) highest[v] = highest[v] * Vec(unit);
+    return unit;
+  }
+
+  /// Scores times \p factor, capped, -inf where not visible.
+  template <int vectors>
+  __attribute__((noinline)) void mask(const Scratch& scratch, const Visit& visit, int row, float factor,
+                                      float* scores) const {
+    constexpr int lanes = vectors * size;
+    const auto cap = static_cast<float>(problem.shape.softcap * Kokkos::numbers::log2e);
+    alignas(64) float from[lanes], to[lanes];
+    for (int lane = 0; lane < lanes; ++lane) {
+      const int at = visit.work.slice->lane + lane;
+      from[lane] = static_cast<float>(std::clamp(scratch.first[at] - visit.origin - row, 0, key_group));
+      to[lane] = static_cast<float>(std::clamp(scratch.last[at] - visit.origin - row, 0, key_group));
+    }
+    for (int v = 0; v < vectors; ++v) {
+      const Vec first = host_simd::load<float>(from + v * size), last = host_simd::load<float>(to + v * size);
+      for (int i = 0; i < key_group; ++i) {
+        float* const at = scores + i * lanes + v * size;
+        Vec score = host_simd::load<float>(at) * Vec(factor);
+        if (cap > 0) score = Vec(cap) * host_simd::tanh_of<float>(score);
+        host_simd::store<float>(
+            at, host_simd::where_visible<float>(static_cast<float>(i), first, last, score, Vec(minus_infinity)));
+      }
+    }
+  }
+
+  /// Lets lanes know a group's maxima. What weights are relative to follows only where weights would become larger than
+  /// 2^8: floats have the room, and the output seldom has to be scaled.
+  template <int vectors>
+  bool rises(const Scratch& scratch, const Work& work, const Vec (&highest)[vectors]) const {
+    bool any = false;
+    for (int v = 0; v < vectors; ++v) {
+      float* const most = scratch.highest + work.lane + v * size;
+      host_simd::store<float>(most, host_simd::larger<float>(highest[v], host_simd::load<float>(most)));
+      any |= Kokkos::Experimental::any_of(host_simd::load<float>(scratch.top + work.lane + v * size) + Vec(slack) <
+                                          highest[v]);
+    }
+    return any;
+  }
+
+  template <int vectors>
+  __attribute__((noinline)) void raise(const Scratch& scratch, const Work& work, const Vec (&highest)[vectors]) const {
+    constexpr int lanes = vectors * size;
+    const Vec zero(0.0F), one(1.0F);
+    float* const out = out_of(scratch, work);
+    for (int v = 0; v < vectors; ++v) {
+      float *const top = scratch.top + work.lane + v * size, *const sum = scratch.sum + work.lane + v * size;
+      const Vec before = host_simd::load<float>(top);
+      const auto rises = before + Vec(slack) < highest[v];
+      host_simd::store<float>(top, Kokkos::Experimental::condition(rises, highest[v], before));
+      const Vec factor = Kokkos::Experimental::condition(rises, host_simd::exp2_of<float>(before - highest[v]), one);
+      host_simd::store<float>(sum, host_simd::load<float>(sum) * factor);
+      for (int c = 0; c < keys.columns_v; ++c) {
+        float* const at = out + c * lanes + v * size;
+        host_simd::store<float>(at, host_simd::load<float>(at) * factor);
+      }
+    }
+  }
+
+  /// A group of keys.
+  template <int vectors>
+  void drop(const Scratch& scratch, const Visit& visit, int row) const {
+    constexpr int lanes = vectors * size;
+    const auto keep_scale = static_cast<float>(dropout.keep_scale());
+    for (int r = row; r < row + key_group; ++r) {
+      for (int lane = 0; lane < lanes; ++lane) {
+        Word* const word = scratch.weights + r / 2 * lanes + lane;
+        const float weight = Words::get(word, r % 2);
+        const bool keeps = dropout.keeps(visit.work.head, visit.work.slice->begin + lane, visit.origin + r);
+        Words::set(word, r % 2, keeps ? weight * keep_scale : 0.0F);
+      }
+    }
+  }
+
+  /// Pair by pair, for blocks whose values hold infinities or NaN: they must reach the lanes that see them, no others.
+  template <int vectors>
+  void accumulate_visible(const Scratch& scratch, const Visit& visit, int begin, int end) const {
+    constexpr int lanes = vectors * size;
+    float* const out = out_of(scratch, visit.work);
+    for (int lane = 0; lane < visit.work.slice->rows; ++lane) {
+      const int at = visit.work.slice->lane + lane;
+      const int from = std::max(begin, scratch.first[at] - visit.origin);
+      const int to = std::min(end, scratch.last[at] - visit.origin);
+      for (int r = from; r < to; ++r) {
+        const float weight = Words::get(scratch.weights + r / 2 * lanes + lane, r % 2);
+        for (int c = 0; c < keys.columns_v; ++c) {
+          const Word* const tile = visit.keys.v + (c / tile_rows * key_steps + r / tile_depth) * tile_words;
+          out[c * lanes + lane] += weight * Words::get(tile + c % tile_rows * tile_columns + r % tile_depth / 2, r % 2);
+        }
+      }
+    }
+  }
+
+  void store_work(const Scratch& scratch, const Work& work) const {
+    const Slice& slice = *work.slice;
+    const int lanes = work.lanes();
+    float* const factor = scratch.sum + work.lane;
+    for (int lane = 0; lane < slice.rows; ++lane) {
+      const float top = scratch.top[work.lane + lane], highest = scratch.highest[work.lane + lane];
+      const float shift = top == highest ? 1.0F : portable::exp2(top - highest);
+      factor[lane] =
+          shift * portable::finish_row<float>(problem, slice.begin + lane, work.head, {highest, factor[lane] * shift});
+    }
+    for (int lane = 0; lane < slice.rows; lane += size)
+      host_simd::unpack_lanes<bfloat16, float>(problem.out, slice.begin + lane, std::min(size, slice.rows - lane),
+                                               work.head, problem.shape.dim_v, out_of(scratch, work) + lane, lanes,
+                                               host_simd::load<float>(factor + lane), host_simd::Write::replace);
+  }
+};
+
+}  // namespace caesura::host_tile

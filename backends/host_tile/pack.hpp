@@ -1,0 +1,104 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "backends/host_simd/pack.hpp"
+#include "backends/host_tile/tiles.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+// From rows of tensors to the factors of products in tiles. A tensor's row can be a row of A (`pack_rows`: the depth is
+// dim), a column of B (`pack_lanes`), or an element of A's depth (`pack_columns`).
+
+namespace caesura::host_tile {
+
+using host_simd::Raw;
+using host_simd::round_up;
+using host_simd::RowSpan;
+using host_simd::width;
+using Words = host_simd::PairWords;
+using Word = Words::Word;
+
+inline constexpr int max_row = 512 + 2 * tile_depth;  ///< numbers of a row, padded
+
+/// One row, zeros up to \p padded.
+inline void read_row(const RowSpan& span, std::int64_t row, int padded, bfloat16* to) {
+  if (row < span.end && span.tensor.type == ScalarType::bfloat16) {
+    const auto* from = host_simd::row_of<bfloat16>(span.tensor, row, span.head);
+    std::memcpy(static_cast<void*>(to), from, sizeof(bfloat16) * static_cast<std::size_t>(span.dim));
+    std::memset(static_cast<void*>(to + span.dim), 0, sizeof(bfloat16) * static_cast<std::size_t>(padded - span.dim));
+  } else {
+    host_simd::read_values<Words, bfloat16>(span, row, 1, padded, to);
+  }
+}
+
+/// Tiles of 16 rows from \p begin, one for each 32 numbers of dim.
+inline void pack_rows(const RowSpan& span, std::int64_t begin, Word* to) {
+  const int depth = round_up(span.dim, tile_depth);
+  alignas(64) bfloat16 line[max_row];
+  for (int i = 0; i < tile_rows; ++i) {
+    read_row(span, begin + i, depth, line);
+    for (int d = 0; d < depth; d += tile_depth)
+      std::memcpy(to + d / tile_depth * tile_words + i * tile_columns, line + d, 64);
+  }
+}
+
+/// 16 rows side by side: word r (numbers 2 r and 2 r + 1) of row i at `to[r * pitch + i]`, zeros up to whole tiles.
+inline void pack_lanes(const RowSpan& span, std::int64_t begin, Word* to, int pitch) {
+  const int depth = round_up(span.dim, tile_depth);
+  alignas(64) bfloat16 lines[tile_columns][max_row];
+  for (int i = 0; i < tile_columns; ++i) read_row(span, begin + i, depth, lines[i]);
+  for (int d = 0; d < depth; d += tile_depth) {
+    Raw<Word, 16> matrix[16];
+    for (int i = 0; i < 16; ++i) std::memcpy(&matrix[i], lines[i] + d, 64);
+    host_simd::transpose<16, Word, 16>(matrix);
+    for (int r = 0; r < 16; ++r) std::memcpy(to + (d / 2 + r) * pitch, &matrix[r], 64);
+  }
+}
+
+/// Two rows as the words of one step of the depth, for \p columns columns (whole vectors). \p special gathers infinite
+/// values and NaN.
+inline void zip_rows(const RowSpan& span, std::int64_t row, int columns, Word* to, Raw<Word, 16>& special) {
+  alignas(64) bfloat16 lines[2][max_row];
+  read_row(span, row, columns, lines[0]);
+  read_row(span, row + 1, columns, lines[1]);
+  constexpr Word exponent = 0x7f80;
+  for (int c = 0; c < columns; c += 16) {
+    Raw<std::uint16_t, 16> low, high;
+    std::memcpy(&low, lines[0] + c, 32);
+    std::memcpy(&high, lines[1] + c, 32);
+    const auto words = __builtin_convertvector(low, Raw<Word, 16>) | __builtin_convertvector(high, Raw<Word, 16>) << 16;
+    special |= (Raw<Word, 16>)(((words & exponent) == exponent) | ((words & exponent << 16) == exponent << 16));
+    std::memcpy(to + c, &words, 64);
+  }
+}
+
+inline bool any_of(const Raw<Word, 16>& values) {
+  Word any = 0;
+  for (int i = 0; i < 16; ++i) any |= values[i];
+  return any != 0;
+}
+
+/// Columns of dim as rows of A, with the tensor's rows as the depth: the tile of columns `16 i ..` and rows
+/// `begin + 32 j ..` at `to + (i * pitch + j) * tile_words`, for the \p steps tiles of 32 rows. Returns whether a value
+/// is infinite or NaN.
+inline bool pack_columns(const RowSpan& span, std::int64_t begin, int steps, int pitch, Word* to) {
+  const int columns = round_up(span.dim, tile_columns);
+  Raw<Word, 16> special = {};
+  alignas(64) Word pairs[tile_rows][max_row];
+  for (int j = 0; j < steps; ++j) {
+    for (int r = 0; r < tile_rows; ++r) zip_rows(span, begin + j * tile_depth + 2 * r, columns, pairs[r], special);
+    for (int c = 0; c < columns; c += 16) {
+      Raw<Word, 16> matrix[16];
+      for (int r = 0; r < 16; ++r) std::memcpy(&matrix[r], pairs[r] + c, 64);
+      host_simd::transpose<16, Word, 16>(matrix);
+      Word* const tile = to + (c / 16 * pitch + j) * tile_words;
+      for (int i = 0; i < 16; ++i) std::memcpy(tile + i * tile_columns, &matrix[i], 64);
+    }
+  }
+  return any_of(special);
+}
+
+}  // namespace caesura::host_tile
