@@ -3,7 +3,10 @@
 
 #include "backends/registry.hpp"
 
+#include "backends/cuda/cuda.hpp"
 #include "backends/host_simd/host_simd.hpp"
+#include "backends/host_tile/host_tile.hpp"
+#include "backends/host_tile/support.hpp"
 #include "backends/portable/portable.hpp"
 #include <caesura/error.hpp>
 
@@ -28,7 +31,7 @@ void with_scalar(ScalarType type, const Body& body) {
   }
 }
 
-constexpr auto refuses_nothing = [](const auto&) { return std::string(); };
+constexpr auto refuses_nothing = [](const auto&) { return std::string_view(); };
 
 template <class Space>
 Kernel<Space> portable_family() {
@@ -66,7 +69,7 @@ Kernel<Space> host_simd_family() {
   };
 #else
   constexpr auto refuses = [](const auto&) {
-    return std::string(
+    return std::string_view(
         "needs a Kokkos for the host alone, built for an architecture with vectors (-DKokkos_ARCH_NATIVE=ON)");
   };
   result.refuses_forward = refuses;
@@ -87,10 +90,10 @@ Kernel<Space> host_dot_family() {
       .rounds_weights = true};
   constexpr auto refuses = [](const auto& problem) {
 #ifdef CAESURA_HAS_BFLOAT16_PAIRS
-    return std::string(problem.shape.type == ScalarType::bfloat16 ? "" : "is for bfloat16 alone");
+    return std::string_view(problem.shape.type == ScalarType::bfloat16 ? "" : "is for bfloat16 alone");
 #else
     static_cast<void>(problem);
-    return std::string(
+    return std::string_view(
         "needs a Kokkos for the host alone, built for a processor with AVX512-BF16 (-DKokkos_ARCH_NATIVE=ON)");
 #endif
   };
@@ -101,6 +104,87 @@ Kernel<Space> host_dot_family() {
   result.forward = host_simd::forward_pairs<Space>;
   result.backward = host_simd::backward_pairs<Space>;
 #endif
+  return result;
+}
+
+/// A family of its own because it needs more than the build knows: the processor and the system are asked.
+template <class Space>
+Kernel<Space> host_tile_family() {
+  Kernel<Space> result = {.name = "host_tile",
+                          .description = "bfloat16 by the processor's matrix tiles (AMX), weights rounded to bfloat16",
+                          .priority = 30,
+                          .rounds_weights = true};
+  constexpr auto refuses = [](const auto& problem) {
+#ifdef CAESURA_HAS_BFLOAT16_TILES
+    if (problem.shape.type != ScalarType::bfloat16) return std::string_view("is for bfloat16 alone");
+    return std::string_view(host_tile::missing_tiles());
+#else
+    static_cast<void>(problem);
+    return std::string_view(
+        "needs a Kokkos for the host alone, built for a processor with AVX512-BF16 (-DKokkos_ARCH_NATIVE=ON), and a "
+        "compiler with AMX");
+#endif
+  };
+  result.refuses_forward = refuses;
+  result.refuses_backward = refuses;
+#ifdef CAESURA_HAS_BFLOAT16_TILES
+  result.forward = host_tile::forward<Space>;
+  result.backward = host_simd::backward<Space, bfloat16>;
+#endif
+  return result;
+}
+
+/// The same for the types that tensor cores multiply.
+template <class Body>
+void with_tensor_scalar(ScalarType type, const Body& body) {
+  return type == ScalarType::float16 ? body(half{}) : body(bfloat16{});
+}
+
+/// Whether kernels written for CUDA run in the space: on GPUs, or, in tests, on the emulator.
+template <class Space>
+constexpr bool runs_cuda =
+#if defined(CAESURA_CUDA_ON_HOST)
+    true;
+#elif defined(KOKKOS_ENABLE_CUDA)
+    std::is_same_v<Space, Kokkos::Cuda>;
+#else
+    false;
+#endif
+
+/// Listed everywhere: who asks for it learns what it needs.
+template <class Space>
+Kernel<Space> cuda_sm80_family() {
+  Kernel<Space> result = {
+      .name = "cuda_sm80",
+      .description = "NVIDIA's tensor cores by mma.sync (sm_80 and later), half and bfloat16, weights rounded to them",
+      .priority = 20,
+      .rounds_weights = true};
+  constexpr auto refuses = [](const auto& problem) {
+    if constexpr (runs_cuda<Space>) {
+      return cuda::sm80::refusal(problem.shape);
+    } else {
+      static_cast<void>(problem);
+      return std::string_view(
+#ifdef KOKKOS_ENABLE_CUDA
+          "runs in Kokkos::Cuda"
+#else
+          "needs a Kokkos with CUDA: scripts/get_kokkos --backend cuda, then cmake --preset cuda"
+#endif
+      );
+    }
+  };
+  result.refuses_forward = refuses;
+  result.refuses_backward = refuses;
+  if constexpr (runs_cuda<Space>) {
+    result.forward = [](const Space& space, const ForwardProblem& problem) {
+      with_tensor_scalar(problem.shape.type,
+                         [&](auto type) { cuda::sm80::forward<Space, decltype(type)>(space, problem); });
+    };
+    result.backward = [](const Space& space, const BackwardProblem& problem) {
+      with_tensor_scalar(problem.shape.type,
+                         [&](auto type) { cuda::sm80::backward<Space, decltype(type)>(space, problem); });
+    };
+  }
   return result;
 }
 
@@ -116,7 +200,9 @@ std::vector<Kernel<Space>> families() {
   if constexpr (is_host_space<Space>) {
     result.push_back(host_simd_family<Space>());
     result.push_back(host_dot_family<Space>());
+    result.push_back(host_tile_family<Space>());
   }
+  result.push_back(cuda_sm80_family<Space>());
   std::stable_sort(result.begin(), result.end(),
                    [](const Kernel<Space>& a, const Kernel<Space>& b) { return a.priority > b.priority; });
   return result;
@@ -126,8 +212,10 @@ std::vector<Kernel<Space>> families() {
 
 namespace {
 
-std::string refusal(const auto& kernel, const ForwardProblem& problem) { return kernel.refuses_forward(problem); }
-std::string refusal(const auto& kernel, const BackwardProblem& problem) { return kernel.refuses_backward(problem); }
+std::string_view refusal(const auto& kernel, const ForwardProblem& problem) { return kernel.refuses_forward(problem); }
+std::string_view refusal(const auto& kernel, const BackwardProblem& problem) {
+  return kernel.refuses_backward(problem);
+}
 
 constexpr const char* function_of(const ForwardProblem&) { return "attention_forward"; }
 constexpr const char* function_of(const BackwardProblem&) { return "attention_backward"; }
@@ -147,13 +235,17 @@ Request request_of(std::string_view variant) {
 template <ExecutionSpace Space, class Problem>
 const Kernel<Space>& select(const Problem& problem, std::string_view variant) {
   const Request request = request_of(variant);
-  std::string reasons;
-  bool is_known = request.name.empty();
+  const auto is_wanted = [&](const Kernel<Space>& kernel) {
+    return request.name.empty() || request.name == kernel.name;
+  };
   for (const Kernel<Space>& kernel : kernels<Space>()) {
-    const bool is_wanted = request.name.empty() || request.name == kernel.name;
-    is_known |= is_wanted;
-    const std::string reason = refusal(kernel, problem);
-    if (is_wanted && reason.empty()) return kernel;
+    if (is_wanted(kernel) && refusal(kernel, problem).empty()) return kernel;
+  }
+  std::string reasons;
+  bool is_known = false;
+  for (const Kernel<Space>& kernel : kernels<Space>()) {
+    const std::string_view reason = refusal(kernel, problem);
+    is_known |= is_wanted(kernel);
     reasons += text(reasons.empty() ? "" : "; ", kernel.name, ": ", reason.empty() ? "could do it" : reason);
   }
   const auto asked = [&] { return text(function_of(problem), ": ", request.source, " = ", request.name); };

@@ -6,7 +6,7 @@
 #include <caesura/problem.hpp>
 #include <caesura/spaces.hpp>
 
-#include <string>
+#include <string_view>
 
 // What the registry calls; instantiated once per scalar in sm80/forward_*.cpp and sm80/backward_*.cpp.
 
@@ -26,7 +26,7 @@ template <class Space, class Scalar>
 void backward(const Space& space, const BackwardProblem& problem);
 
 /// Why tensor cores cannot do a problem of this shape; empty if they can.
-inline std::string refusal(const AttentionShape& shape) {
+inline std::string_view refusal(const AttentionShape& shape) {
   constexpr std::int32_t max_dim = 256;
   if (shape.type != ScalarType::float16 && shape.type != ScalarType::bfloat16) return "is for half and bfloat16";
   if (shape.dim_qk > max_dim || shape.dim_v > max_dim) return "does dims up to 256";

@@ -54,7 +54,10 @@ void launch_items(const Space& space, const char* label, std::int64_t items, std
   Policy policy(space, static_cast<int>(items), Tile::team_size, Tile::vector_length);
   policy.set_chunk_size(1);
   policy.set_scratch_size(Tile::scratch_level, Kokkos::PerTeam(static_cast<int>(scratch_bytes + 64)));
-  Kokkos::parallel_for(label, policy, functor);
+  // As arguments of the launch. Above 512 bytes Kokkos would send functors through a buffer that one launch at a time may
+  // have, and wait for it: no capture in a CUDA graph, and a host that stands still.
+  const auto light = Kokkos::Experimental::require(policy, Kokkos::Experimental::WorkItemProperty::HintLightWeight);
+  Kokkos::parallel_for(label, light, functor);
 }
 
 /// The most scratch a team may ask for.

@@ -46,7 +46,17 @@ TYPED_TEST(Registry, KernelsAreCompleteAndOrdered) {
   for (const auto& kernel : all) {
     EXPECT_FALSE(kernel.name.empty());
     EXPECT_FALSE(kernel.description.empty()) << kernel.name;
-    EXPECT_TRUE(kernel.refuses_forward && kernel.refuses_backward && kernel.forward && kernel.backward) << kernel.name;
+    ASSERT_TRUE(kernel.refuses_forward && kernel.refuses_backward) << kernel.name;
+    // Who is listed for its refusal alone has nothing to run.
+    for (const ScalarType type :
+         {ScalarType::float64, ScalarType::float32, ScalarType::float16, ScalarType::bfloat16}) {
+      ForwardProblem forward = forward_problem();
+      BackwardProblem backward;
+      backward.shape = forward.shape;
+      forward.shape.type = backward.shape.type = type;
+      EXPECT_TRUE(kernel.forward || !kernel.refuses_forward(forward).empty()) << kernel.name;
+      EXPECT_TRUE(kernel.backward || !kernel.refuses_backward(backward).empty()) << kernel.name;
+    }
     EXPECT_TRUE(names.insert(kernel.name).second) << kernel.name << " is there twice";
   }
   EXPECT_TRUE(
@@ -87,6 +97,25 @@ TYPED_TEST(Registry, UnknownNamesListTheKnown) {
                  [] { select_kernel<TypeParam>(forward_problem(), "fastest"); });
   expect_invalid({"attention_backward: variant = Portable", "known are", "portable"},
                  [] { select_kernel<TypeParam>(BackwardProblem{}, "Portable"); });
+}
+
+TEST(RegistryRefusals, HostTileSaysWhatItNeeds) {
+  const auto all = kernels<Kokkos::DefaultHostExecutionSpace>();
+  const auto kernel = std::find_if(all.begin(), all.end(), [](const auto& entry) { return entry.name == "host_tile"; });
+  ASSERT_NE(kernel, all.end());
+  ForwardProblem problem = forward_problem();
+  problem.shape.type = ScalarType::float32;
+  const std::string build = "needs a Kokkos for the host alone";
+  const std::string_view other_type = kernel->refuses_forward(problem);
+  EXPECT_TRUE(other_type == "is for bfloat16 alone" || other_type.starts_with(build)) << other_type;
+  problem.shape.type = ScalarType::bfloat16;
+  const std::string_view reason = kernel->refuses_forward(problem);
+  EXPECT_TRUE(reason.empty() || reason.starts_with(build) ||
+              reason == "the processor has no tiles of bfloat16 (amx_tile, amx_bf16)" ||
+              reason ==
+                  "the system does not let this process use the processor's tiles (arch_prctl, "
+                  "ARCH_REQ_XCOMP_PERM)")
+      << reason;
 }
 
 TEST(RegistryLabels, LaunchesCarryTheKernelsName) {

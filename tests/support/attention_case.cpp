@@ -146,7 +146,7 @@ void expect_close(const Problem& p, const Results& expected, const Results& got,
   if (p.has_sink()) {
     expect_close("dsink", expected.dsink, got.dsink,
                  {epsilon, 2 * error * std::max(largest_value(expected.dsink), dprobability * std::sqrt(rows)) +
-                               delta_error * std::sqrt(rows)});
+                               (delta_error + rounding * dprobability) * std::sqrt(rows)});
   }
 }
 

@@ -97,8 +97,8 @@ std::vector<KernelSupport> kernel_support() {
       backward.v = backward.dv = v;
       backward.lse = lse;
       backward.workspace = data;
-      const std::string no_forward = kernel.refuses_forward(forward);
-      const std::string no_backward = kernel.refuses_backward(backward);
+      const std::string no_forward(kernel.refuses_forward(forward));
+      const std::string no_backward(kernel.refuses_backward(backward));
       if (no_forward.empty() && no_backward.empty())
         support.supports.push_back(name);
       else if (no_forward.empty())

@@ -33,6 +33,7 @@ struct Forward {
   using Out = Sums<tall, out_blocks>;
   using Sight = WarpSight<shape.rows, tall>;
   static constexpr float minus_infinity = -Kokkos::Experimental::infinity_v<float>;
+  static constexpr std::int32_t statistic_bytes = shape.rows * static_cast<std::int32_t>(sizeof(float));
   static constexpr std::int32_t shared_bytes = QTile::bytes + 2 * KVTile::bytes;
 
   ForwardProblem problem;
@@ -198,37 +199,69 @@ struct Forward {
     multiply_add<Scalar>(sums, weights, v_tile);
   }
 
-  /// Joins what the rows' earlier results hold, and writes out, lse and row_max.
-  CAESURA_DEVICE void finish(State& state, const Out& sums, int first_row) const {
-    const WorkItem item = work_item();
-    const int lane = ptx::lane_index();
-    float factor[tall][2];
-    Mix<tall> earlier;
+  /// Calls `body(m, j, row)` for each row of the lane's sums, by its place in the warp's share.
+  template <class Body>
+  CAESURA_DEVICE static void for_each_row(const Body& body) {
 #pragma unroll
     for (int m = 0; m < tall; ++m) {
 #pragma unroll
-      for (int j = 0; j < 2; ++j) {
-        float sum = state.sum[m][j];  // the four lanes of a row share it
-        sum += ptx::shuffle_xor(sum, 1);
-        sum += ptx::shuffle_xor(sum, 2);
-        const int at = first_row + 16 * m + 8 * j + lane / 4;
-        float now = 0, before = 0;
-        if (lane % 4 == 0 && at < item.count) {
-          const std::int64_t row = item.begin + at;
-          portable::RowState<float> old;
-          if (problem.merge) old = portable::resume_row<float>(problem, row, item.head);
-          const float top = Kokkos::fmax(state.top[m][j], old.top);
-          const float origin = top == minus_infinity ? 0.0f : top;
-          now = sum == 0 ? 0.0f : portable::exp2(state.top[m][j] - origin);
-          before = old.sum == 0 ? 0.0f : old.sum * portable::exp2(old.top - origin);
-          const float scale = portable::finish_row<float>(problem, row, item.head, {top, sum * now + before});
-          now *= scale;
-          before *= scale;
-        }
-        factor[m][j] = ptx::shuffle(now, lane / 4 * 4);
-        earlier.weight[m][j] = ptx::shuffle(before, lane / 4 * 4);
-      }
+      for (int j = 0; j < 2; ++j) body(m, j, 16 * m + 8 * j + ptx::lane_index() / 4);
     }
+  }
+
+  /// What a row's sums and its earlier out count in its out.
+  struct RowFactors {
+    float now = 0, before = 0;
+  };
+
+  /// Writes lse and row_max of a row.
+  CAESURA_DEVICE RowFactors finish_row(const WorkItem& item, int at, float top, float sum) const {
+    const std::int64_t row = item.begin + at;
+    portable::RowState<float> old;
+    if (problem.merge) old = portable::resume_row<float>(problem, row, item.head);
+    const float highest = Kokkos::fmax(top, old.top);
+    const float origin = highest == minus_infinity ? 0.0f : highest;
+    const float now = sum == 0 ? 0.0f : portable::exp2(top - origin);
+    const float before = old.sum == 0 ? 0.0f : old.sum * portable::exp2(old.top - origin);
+    const float scale = portable::finish_row<float>(problem, row, item.head, {highest, sum * now + before});
+    return {now * scale, before * scale};
+  }
+
+  /// Joins what the rows' earlier results hold, and writes out, lse and row_max. A thread finishes a row: what its lanes
+  /// know of it goes through the memory of the queries, which nobody reads any more.
+  CAESURA_DEVICE void finish(const State& state, const Out& sums, int first_row) const {
+    static_assert(shape.rows <= threads && QTile::bytes >= 4 * statistic_bytes);
+    const WorkItem item = work_item();
+    const int lane = ptx::lane_index();
+    const auto statistic = [](int which, int row) {
+      return ptx::shared_memory() + static_cast<std::uint32_t>(which * statistic_bytes + row * 4);
+    };
+    for_each_row([&](int m, int j, int row) {
+      float sum = state.sum[m][j];  // the four lanes of a row share it
+      sum += ptx::shuffle_xor(sum, 1);
+      sum += ptx::shuffle_xor(sum, 2);
+      if (lane % 4 == 0) {
+        ptx::store_shared(statistic(0, first_row + row), state.top[m][j]);
+        ptx::store_shared(statistic(1, first_row + row), sum);
+      }
+    });
+    ptx::sync_threads();
+    if (const int row = ptx::thread_index(); row < shape.rows) {
+      RowFactors factors;
+      if (row < item.count) {
+        factors = finish_row(item, row, ptx::load_shared<float>(statistic(0, row)),
+                             ptx::load_shared<float>(statistic(1, row)));
+      }
+      ptx::store_shared(statistic(2, row), factors.now);
+      ptx::store_shared(statistic(3, row), factors.before);
+    }
+    ptx::sync_threads();
+    float factor[tall][2];
+    Mix<tall> earlier;
+    for_each_row([&](int m, int j, int row) {
+      factor[m][j] = ptx::load_shared<float>(statistic(2, first_row + row));
+      earlier.weight[m][j] = ptx::load_shared<float>(statistic(3, first_row + row));
+    });
     const auto write = [&](const auto& join) {
       store<Scalar>(
           sums, out, item.begin, item.count, first_row, item.head, [&](int m, int j) { return factor[m][j]; }, join);

@@ -29,7 +29,8 @@ struct TileShape {
 /// Shapes after FlashAttention-2 (Dao 2023, arXiv:2307.08691).
 constexpr TileShape forward_tile(int dim) {
   if (dim <= 32) return {128, 128, 4};
-  if (dim <= 128) return {128, 64, 4};
+  if (dim <= 96) return {128, 64, 4};
+  if (dim <= 128) return {128, 32, 4};  // 64 spills on sm_90
   if (dim <= 192) return {128, 64, 8};
   return {64, 64, 4};
 }

@@ -7,7 +7,6 @@
 #include <caesura/spaces.hpp>
 
 #include <span>
-#include <string>
 #include <string_view>
 
 namespace caesura {
@@ -21,9 +20,9 @@ struct Kernel {
   /// Whether weights and their gradients are rounded to the tensors' type before they are multiplied.
   bool rounds_weights = false;
 
-  /// Why it cannot do the problem; empty if it can.
-  std::string (*refuses_forward)(const ForwardProblem&) = nullptr;
-  std::string (*refuses_backward)(const BackwardProblem&) = nullptr;
+  /// Why it cannot do the problem, in static text: choosing a kernel allocates nothing. Empty if it can.
+  std::string_view (*refuses_forward)(const ForwardProblem&) = nullptr;
+  std::string_view (*refuses_backward)(const BackwardProblem&) = nullptr;
 
   void (*forward)(const Space&, const ForwardProblem&) = nullptr;
   void (*backward)(const Space&, const BackwardProblem&) = nullptr;

@@ -62,7 +62,7 @@ struct TensorRef {
   std::int64_t row_stride = 0;
   std::int64_t head_stride = 0;
 
-  explicit operator bool() const { return data != nullptr; }
+  KOKKOS_FUNCTION explicit operator bool() const { return data != nullptr; }
 
   KOKKOS_FUNCTION std::int64_t offset(std::int64_t row, std::int64_t head) const {
     const std::int64_t batch = row < batch_rows ? 0 : row / batch_rows;
