@@ -13,3 +13,13 @@ if("CUDA" IN_LIST CAESURA_SPACES)
 else()
   set(CAESURA_HAS_CUDA OFF)
 endif()
+
+# Another architecture than the one that Kokkos was built for, in its place: the machine's own, say, where there is a GPU. What
+# is in Kokkos' library itself the driver compiles when a program starts.
+if(CAESURA_HAS_CUDA AND CAESURA_CUDA_ARCHITECTURE)
+  foreach(property INTERFACE_COMPILE_OPTIONS INTERFACE_LINK_OPTIONS)
+    get_target_property(options Kokkos::kokkoscore ${property})
+    string(REGEX REPLACE "-arch=sm_[0-9]+" "-arch=sm_${CAESURA_CUDA_ARCHITECTURE}" options "${options}")
+    set_target_properties(Kokkos::kokkoscore PROPERTIES ${property} "${options}")
+  endforeach()
+endif()

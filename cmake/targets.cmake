@@ -13,8 +13,10 @@ function(caesura_target_defaults target)
     foreach(architecture IN LISTS CAESURA_CUDA_EXTRA_ARCHITECTURES)
       string(APPEND generate "--generate-code=arch=compute_${architecture},code=sm_${architecture} ")
     endforeach()
-    set_target_properties(${target} PROPERTIES CXX_COMPILER_LAUNCHER
-      "${CMAKE_COMMAND};-E;env;NVCC_APPEND_FLAGS=${generate};${CMAKE_CXX_COMPILER_LAUNCHER}")
+    # ccache, if it is there at all, does not look at that variable: without a name of their own, other architectures' objects come back.
+    list(JOIN CAESURA_CUDA_EXTRA_ARCHITECTURES "+" architectures)
+    set(launcher "${CMAKE_COMMAND}" -E env "NVCC_APPEND_FLAGS=${generate}" "CCACHE_NAMESPACE=nvcc+${architectures}" ${CMAKE_CXX_COMPILER_LAUNCHER})
+    set_target_properties(${target} PROPERTIES CXX_COMPILER_LAUNCHER "${launcher}")
   else()
     list(APPEND warnings -Wpedantic -Wconversion)
     if(CAESURA_WARNINGS_AS_ERRORS)
@@ -39,6 +41,9 @@ endfunction()
 function(caesura_test_defaults target)
   caesura_target_defaults(${target})
   target_compile_options(${target} PRIVATE -O1) # a third less to compile; what is tested is in the libraries
+  if(TARGET caesura_precompiled_tests AND NOT target STREQUAL "caesura_precompiled_tests")
+    target_precompile_headers(${target} REUSE_FROM caesura_precompiled_tests)
+  endif()
 endfunction()
 
 # caesura_test(NAME SOURCE...): a GoogleTest program, one ctest entry, labelled with its folder's name, with which the
