@@ -19,8 +19,11 @@
 #include <nlohmann/json.hpp>
 #include <perf/machine_peak.hpp>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
+#include <utility>
+#include <vector>
 
 namespace caesura::tools {
 
@@ -126,12 +129,20 @@ std::string print(const nlohmann::ordered_json& info, int ranks) {
                    bytes_text(space["scratch_bytes"][0].get<std::int64_t>()), " / ",
                    bytes_text(space["scratch_bytes"][1].get<std::int64_t>()), " (levels 0, 1)\n");
     for (const auto& kernel : space["kernels"]) {
-      result += text("  ", words(kernel["name"]), ": ", words(kernel["description"]), "\n    does: ");
+      result += text("  ", words(kernel["name"]), ": ", words(kernel["description"]), "\n");
       std::string features;
       for (const auto& feature : kernel["supports"]) features += (features.empty() ? "" : ", ") + words(feature);
-      result += features + "\n";
-      for (const auto& [feature, reason] : kernel["refuses"].items())
-        result += text("    not ", feature, ": ", words(reason), "\n");
+      if (!features.empty()) result += text("    does: ", features, "\n");
+      std::vector<std::pair<std::string, std::string>> by_reason;  // reason, features
+      for (const auto& [feature, reason] : kernel["refuses"].items()) {
+        const auto known = std::find_if(by_reason.begin(), by_reason.end(),
+                                        [&, why = words(reason)](const auto& entry) { return entry.first == why; });
+        if (known == by_reason.end())
+          by_reason.emplace_back(words(reason), feature);
+        else
+          known->second += ", " + feature;
+      }
+      for (const auto& [reason, refused] : by_reason) result += text("    not ", refused, ": ", reason, "\n");
     }
   }
   return result + "\nPlacement: " + comm::placement_advice(host_topology(), ranks).text();

@@ -6,7 +6,7 @@
 #include <caesura/attention.hpp>
 #include <caesura/kernels.hpp>
 
-#include <cmath>
+#include <optional>
 
 namespace caesura::tools {
 
@@ -30,28 +30,30 @@ AttentionShape small_shape(ScalarType type) {
   return shape;
 }
 
-template <class Change>
-Feature changed(std::string name, const Change& change) {
-  AttentionShape shape = small_shape(ScalarType::float32);
-  change(shape);
-  return {std::move(name), shape};
-}
-
-/// \p buffer stands for every tensor: a kernel looks at addresses and strides, not at elements.
-std::vector<Feature> features(void* buffer) {
+std::vector<Feature> types() {
   std::vector<Feature> result;
   for (const ScalarType type : {ScalarType::float64, ScalarType::float32, ScalarType::float16, ScalarType::bfloat16}) {
     result.push_back({std::string(name_of(type)), small_shape(type)});
   }
+  return result;
+}
+
+/// \p buffer stands for every tensor: a kernel looks at addresses and strides, not at elements.
+std::vector<Feature> features(ScalarType type, void* buffer) {
+  std::vector<Feature> result;
+  const auto add = [&](std::string name, const auto& change) {
+    AttentionShape shape = small_shape(type);
+    change(shape);
+    result.push_back({std::move(name), shape});
+  };
   for (const int dim : {1, 40, 128, 256, 512}) {
-    result.push_back(
-        changed("dim " + std::to_string(dim), [&](AttentionShape& shape) { shape.dim_qk = shape.dim_v = dim; }));
+    add("dim " + std::to_string(dim), [&](AttentionShape& shape) { shape.dim_qk = shape.dim_v = dim; });
   }
-  result.push_back(changed("dim_qk 96 with dim_v 64", [](AttentionShape& shape) { shape.dim_qk = 96; }));
-  result.push_back(changed("grouped heads", [](AttentionShape& shape) { shape.heads_kv = 1; }));
-  result.push_back(changed("softcap", [](AttentionShape& shape) { shape.softcap = 30; }));
-  result.push_back(changed("dropout", [](AttentionShape& shape) { shape.dropout.threshold = 1u << 30; }));
-  result.push_back(changed("sink", [&](AttentionShape& shape) { shape.sink = {buffer, 1, 1, 1}; }));
+  add("dim_qk 96 with dim_v 64", [](AttentionShape& shape) { shape.dim_qk = 96; });
+  add("grouped heads", [](AttentionShape& shape) { shape.heads_kv = 1; });
+  add("softcap", [](AttentionShape& shape) { shape.softcap = 30; });
+  add("dropout", [](AttentionShape& shape) { shape.dropout.threshold = 1u << 30; });
+  add("sink", [&](AttentionShape& shape) { shape.sink = {buffer, 1, 1, 1}; });
   return result;
 }
 
@@ -72,7 +74,9 @@ std::vector<KernelSupport> kernel_support() {
   std::vector<KernelSupport> result;
   for (const Kernel<Some>& kernel : kernels<Some>()) {
     KernelSupport support = {std::string(kernel.name), std::string(kernel.description), kernel.priority, {}, {}};
-    for (const auto& [name, shape] : features(data)) {
+    // False if the forward is refused.
+    const auto ask = [&](const Feature& feature) {
+      const auto& [name, shape] = feature;
       const ScalarType sums = accumulator_of(shape.type);
       const TensorRef q = tensor(data, shape.type, shape.heads_q, shape.dim_qk);
       const TensorRef k = tensor(data, shape.type, shape.heads_kv, shape.dim_qk);
@@ -105,6 +109,14 @@ std::vector<KernelSupport> kernel_support() {
         support.refuses.emplace_back(name + " backward", no_backward);
       else
         support.refuses.emplace_back(name, no_forward);
+      return no_forward.empty();
+    };
+    std::optional<ScalarType> type;  // that it does, float rather than another
+    for (const Feature& feature : types()) {
+      if (ask(feature) && (!type || feature.shape.type == ScalarType::float32)) type = feature.shape.type;
+    }
+    if (type) {
+      for (const Feature& feature : features(*type, data)) ask(feature);
     }
     result.push_back(std::move(support));
   }
