@@ -44,7 +44,7 @@ TEST(BulkCopy, LoadBringsItsBytesToThoseThatWait) {
       if (ptx::thread_index() == 0) {
         ptx::mbarrier_arrive_expecting(barrier(), 3 * 256);
         for (int i = 0; i < 3; ++i) {
-          ptx::bulk_load(word(64 * i), &source.value[std::size_t(64 * i + 4 * round)], 256, barrier());
+          ptx::bulk_load(word(64 * i), source.value.data() + 64 * i + 4 * round, 256, barrier());
         }
       }
       ptx::mbarrier_wait(barrier(), round % 2);

@@ -24,7 +24,7 @@ const Source source;
 ptx::SharedAddress sixteen_bytes(int i) { return ptx::shared_memory() + 16 * static_cast<std::uint32_t>(i); }
 
 void copy(int to, int from, bool exists = true) {
-  ptx::copy_async(sixteen_bytes(to), &source.value[std::size_t(4 * from)], exists);
+  ptx::copy_async(sixteen_bytes(to), source.value.data() + std::ptrdiff_t{4} * from, exists);
 }
 
 float value_at(int i) { return ptx::load_shared<float>(ptx::shared_memory() + 4 * static_cast<std::uint32_t>(i)); }

@@ -40,13 +40,13 @@ struct Matrices {
   alignas(16) std::array<float, rows * columns> expected{}, result;
   Matrices() {
     for (int k = 0; k < depth; ++k) {
-      for (int i = 0; i < rows; ++i) left[std::size_t(i * depth + k)] = bfloat16(left_value(i, k));
+      for (int i = 0; i < rows; ++i) left.data()[i * depth + k] = bfloat16(left_value(i, k));
       for (int i = 0; i < columns; ++i) {
-        right[std::size_t(i * depth + k)] = transposed[std::size_t(k * columns + i)] = bfloat16(right_value(i, k));
+        right.data()[i * depth + k] = transposed.data()[k * columns + i] = bfloat16(right_value(i, k));
       }
       for (int row = 0; row < rows; ++row) {
         for (int column = 0; column < columns; ++column) {
-          expected[std::size_t(row * columns + column)] += left_value(row, k) * right_value(column, k);
+          expected.data()[row * columns + column] += left_value(row, k) * right_value(column, k);
         }
       }
     }

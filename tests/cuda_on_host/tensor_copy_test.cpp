@@ -28,7 +28,8 @@ struct Tensor {
   std::vector<std::uint16_t> value;
   explicit Tensor(std::size_t size) : value(size + 8) { std::iota(value.begin(), value.end(), std::uint16_t{1}); }
   const bfloat16* data() const {
-    return reinterpret_cast<const bfloat16*>((reinterpret_cast<std::uintptr_t>(value.data()) + 15) / 16 * 16);
+    const std::size_t past = reinterpret_cast<std::uintptr_t>(value.data()) % 16 / sizeof(std::uint16_t);
+    return reinterpret_cast<const bfloat16*>(value.data() + (8 - past) % 8);  // the next multiple of 16 bytes
   }
   std::uint16_t at(std::int64_t i) const { return data()[i].bits(); }
 };

@@ -233,7 +233,8 @@ void Block::arrive(int index, Barrier& barrier, Meet how, const char* what) {
 
 void Block::release_warp(int warp, bool result) {
   for (int i = 0; i < warp_size; ++i) {
-    Thread& thread = threads_[static_cast<std::size_t>(warp * warp_size + i)];
+    const int index = warp * warp_size + i;
+    Thread& thread = threads_[static_cast<std::size_t>(index)];
     ++thread.releases;
     thread.result = result;
   }

@@ -132,7 +132,8 @@ void TensorCores::multiply(const Product& product, float* accumulators, const st
   if (registers) {  // as for mma.m16n8k16
     for (int i = 0; i < 8; ++i) {
       const int row = 16 * warp + lane / 4 + 8 * (i / 2 % 2), k = 2 * (lane % 4) + i % 2 + 8 * (i / 4);
-      started.left[static_cast<std::size_t>(row * depth + k)] =
+      const int at = row * depth + k;
+      started.left[static_cast<std::size_t>(at)] =
           to_float(product.scalar, static_cast<std::uint16_t>(registers[i / 2] >> 16 * (i % 2)));
     }
   }
