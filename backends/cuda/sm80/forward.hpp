@@ -6,7 +6,7 @@
 #include "backends/cuda/sm80/store.hpp"
 #include "backends/cuda/sm80/tiles.hpp"
 #include "backends/cuda/sm80/visible.hpp"
-#include "backends/portable/math.hpp"
+#include "backends/portable/backward.hpp"
 #include "backends/portable/row_state.hpp"
 
 #include <ptx/barrier.hpp>
@@ -49,8 +49,7 @@ struct Forward {
         v(p.v, p.shape.dim_v),
         out(p.out, p.shape.dim_v),
         dropout(p.shape),
-        score_factor(static_cast<float>(p.shape.softcap > 0 ? p.shape.scale / p.shape.softcap
-                                                            : p.shape.scale * Kokkos::numbers::log2e)),
+        score_factor(portable::PairGradient<float>::score_factor(p.shape)),
         cap(static_cast<float>(p.shape.softcap * Kokkos::numbers::log2e)) {}
 
   static std::int64_t blocks(const ForwardProblem& p) {

@@ -46,7 +46,8 @@ struct QueryProduct {
     }
   }
 
-  /// Adds the warp's part for the queries of the step. \p side is that of the keys, whose block begins at row \p begin.
+  /// Adds the warp's part for the queries of the step. \p intervals are those of the keys, of which the block's begin at
+  /// row \p begin.
   CAESURA_DEVICE static void add(const QuerySums& to, const GradientTile& gradients, const KeyTile& keys,
                                  const RowIntervals& intervals, std::int64_t begin, const Step& step, int head,
                                  bool is_special) {
