@@ -258,9 +258,12 @@ struct Forward {
       multiply_panel<Words, vectors>(depth, k, q, sums);
       if constexpr (Words::pack > 1) scale<Real, vectors>(sums, factor);
       if (problem.shape.softcap > 0) {
-        for (int i = 0; i < panel; ++i) {
-          for (int v = 0; v < vectors; ++v) sums[i][v] = Vector<Real>(cap) * tanh_of<Real>(sums[i][v]);
-        }
+        // By way of memory: a loop over the sums that is not unrolled would keep them there for all products.
+        Real* const to = scratch.scores + r * lanes;
+        store<Real, vectors>(to, sums);
+        for (int i = 0; i < panel * lanes; i += width<Real>)
+          store<Real>(to + i, Vector<Real>(cap) * tanh_of<Real>(load<Real>(to + i)));
+        load<Real, vectors>(to, sums);
       }
       if (origin + r < slice.core.begin || origin + r + panel > slice.core.end) {
         if (!bounds_known) {
