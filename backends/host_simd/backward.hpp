@@ -134,7 +134,12 @@ struct Backward {
       clear<Real, vectors>(sums);
       multiply_panel<Words, vectors>(layout.depth_v, keys.v_rows + r * layout.depth_v, dout, sums);
       alignas(64) Real kept[panel * lanes];
-      if (pair.dropout.active()) drop(slice, r, kept, sums);
+      if (pair.dropout.active()) {
+        alignas(64) Real products[panel * lanes];
+        store<Real, vectors>(products, sums);
+        drop(slice, r, kept, products);
+        load<Real, vectors>(products, sums);
+      }
 #pragma GCC unroll 8
       for (int i = 0; i < panel; ++i) {
 #pragma GCC unroll 2
@@ -166,7 +171,11 @@ struct Backward {
       clear<Real, vectors>(sums);
       multiply_panel<Words, vectors>(depth, keys.k_rows + r * depth, q, sums);
       if constexpr (Words::pack > 1) scale<Real, vectors>(sums, score_factor);
-      if (pair.cap > 0) cap(sums, slopes + r * lanes);
+      if (pair.cap > 0) {
+        store<Real, vectors>(weights + r * lanes, sums);
+        cap(weights + r * lanes, slopes + r * lanes);
+        load<Real, vectors>(weights + r * lanes, sums);
+      }
 #pragma GCC unroll 8
       for (int i = 0; i < panel; ++i) {
 #pragma GCC unroll 2
@@ -181,29 +190,25 @@ struct Backward {
     }
   }
 
-  /// dP^T of a panel after dropout; \p kept becomes what multiplies the weights: 0, or 1 / (1 - probability).
-  void drop(const SliceVisit& slice, int r, Real* kept, Sums<Real, vectors>& sums) const {
-    const Vector<Real> zero(Real(0));
+  // What is seldom asked for works in memory: a loop over sums that is not unrolled would keep them there in every product.
+
+  /// \p products become dP^T of a panel after dropout; \p kept what multiplies the weights: 0, or 1 / (1 - probability).
+  void drop(const SliceVisit& slice, int r, Real* kept, Real* products) const {
     for (int i = 0; i < panel; ++i) {
       for (int lane = 0; lane < lanes; ++lane) {
         const bool keeps = pair.dropout.keeps(slice.head, slice.first_row + lane, slice.first_key + r + i);
         kept[i * lanes + lane] = keeps ? pair.keep_scale : Real(0);
-      }
-      for (int v = 0; v < vectors; ++v) {
-        const Vector<Real> keep = load<Real>(kept + i * lanes + v * width<Real>);
-        sums[i][v] = Kokkos::Experimental::condition(keep == zero, zero, sums[i][v] * keep);
+        products[i * lanes + lane] = keeps ? products[i * lanes + lane] * pair.keep_scale : Real(0);
       }
     }
   }
 
-  /// Scores become capped, in log2 units; \p slopes the derivatives, 1 - tanh^2.
-  void cap(Sums<Real, vectors>& sums, Real* slopes) const {
-    for (int i = 0; i < panel; ++i) {
-      for (int v = 0; v < vectors; ++v) {
-        const Vector<Real> t = tanh_of<Real>(sums[i][v]);
-        store<Real>(slopes + i * lanes + v * width<Real>, Vector<Real>(Real(1)) - t * t);
-        sums[i][v] = Vector<Real>(pair.cap) * t;
-      }
+  /// Scores of a panel become capped, in log2 units; \p slopes the derivatives, 1 - tanh^2.
+  void cap(Real* scores, Real* slopes) const {
+    for (int at = 0; at < panel * lanes; at += width<Real>) {
+      const Vector<Real> t = tanh_of<Real>(load<Real>(scores + at));
+      store<Real>(slopes + at, Vector<Real>(Real(1)) - t * t);
+      store<Real>(scores + at, Vector<Real>(pair.cap) * t);
     }
   }
 

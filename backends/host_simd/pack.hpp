@@ -131,29 +131,40 @@ template <class Words, class Scalar, int panel>
 bool pack_columns(const RowSpan& span, std::int64_t begin, TileRange words, int depth, int columns,
                   typename Words::Word* to) {
   using Word = typename Words::Word;
-  alignas(64) Word line[max_line];
+  // Several rows at a time: a row's panels lie far apart, often in one set of the cache.
+  constexpr int rows = 8;
+  alignas(64) Word lines[rows][max_line];
   bool special = false;
-  for (int r = words.begin; r < words.end; ++r) {
-    const Word* from = line;
-    if constexpr (std::is_same_v<Scalar, Word>) {
-      if (begin + r < span.end && columns == span.dim && span.tensor.type == scalar_type_v<Scalar>) {
-        from = row_of<Scalar>(span.tensor, begin + r, span.head);
-        special |= is_special(from, columns);
-      } else {
+  for (int first = words.begin; first < words.end; first += rows) {
+    const int count = std::min(rows, words.end - first);
+    const Word* from[rows];
+    for (int i = 0; i < count; ++i) {
+      const int r = first + i;
+      Word* const line = lines[i];
+      from[i] = line;
+      if constexpr (std::is_same_v<Scalar, Word>) {
+        if (begin + r < span.end && columns == span.dim && span.tensor.type == scalar_type_v<Scalar>) {
+          from[i] = row_of<Scalar>(span.tensor, begin + r, span.head);
+          special |= is_special(from[i], columns);
+        } else {
+          special |= read_line<Words, Scalar>(span, begin + r, 1, columns, line);
+        }
+      } else if constexpr (Words::pack == 1) {
         special |= read_line<Words, Scalar>(span, begin + r, 1, columns, line);
+      } else {
+        alignas(64) typename Words::Value halves[2][max_line];
+        special |= read_values<Words, Scalar>(span, begin + 2 * r, 1, columns, halves[0]);
+        special |= read_values<Words, Scalar>(span, begin + 2 * r + 1, 1, columns, halves[1]);
+        for (int c = 0; c < columns; ++c) line[c] = halves[0][c].bits() | static_cast<Word>(halves[1][c].bits()) << 16;
       }
-    } else if constexpr (Words::pack == 1) {
-      special |= read_line<Words, Scalar>(span, begin + r, 1, columns, line);
-    } else {
-      alignas(64) typename Words::Value halves[2][max_line];
-      special |= read_values<Words, Scalar>(span, begin + 2 * r, 1, columns, halves[0]);
-      special |= read_values<Words, Scalar>(span, begin + 2 * r + 1, 1, columns, halves[1]);
-      for (int c = 0; c < columns; ++c) line[c] = halves[0][c].bits() | static_cast<Word>(halves[1][c].bits()) << 16;
     }
     int c = 0;
-    for (; c + panel <= columns; c += panel) std::memcpy(to + c * depth + r * panel, from + c, panel * sizeof(Word));
+    for (; c + panel <= columns; c += panel) {
+      for (int i = 0; i < count; ++i)
+        std::memcpy(to + c * depth + (first + i) * panel, from[i] + c, panel * sizeof(Word));
+    }
     const int rest = columns - c;
-    if (rest > 0) std::copy_n(from + c, rest, to + c * depth + r * rest);
+    for (int i = 0; rest > 0 && i < count; ++i) std::copy_n(from[i] + c, rest, to + c * depth + (first + i) * rest);
   }
   return special;
 }

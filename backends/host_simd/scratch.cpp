@@ -5,6 +5,10 @@
 
 #include <caesura/error.hpp>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace caesura::host_simd {
 
 Scratch& Scratch::of_this_thread() {
@@ -24,6 +28,9 @@ std::byte* Scratch::reserve(std::int64_t bytes) {
                        " bytes could not be allocated: a smaller pack_bytes packs fewer heads at a time"));
     }
     bytes_ = bytes;
+#if defined(MADV_HUGEPAGE)
+    ::madvise(memory_.get(), static_cast<std::size_t>(bytes), MADV_HUGEPAGE);  // a wish: no error matters
+#endif
   }
   return memory_.get();
 }
