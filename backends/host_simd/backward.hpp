@@ -30,19 +30,21 @@ struct Backward {
   Real score_factor;
   const GroupPair* pairs;  ///< of the level
   const SliceRange* ranges;
+  std::int64_t rows_of_group;
   int heads;       ///< key heads in flight
   int first_head;  ///< of them
 
   void operator()(std::int64_t item) const {
     const GroupPair groups = pairs[item / heads];
     const std::int64_t head_kv = item % heads;
-    constexpr std::int64_t blocks = group_rows / backward_block;
+    const std::int64_t blocks = rows_of_group / backward_block;
     const std::int64_t k_end = std::min((groups.keys + 1) * blocks, packed.layout.k_blocks);
     const std::int64_t q_end = std::min((groups.queries + 1) * blocks, packed.layout.q_blocks);
-    for (std::int64_t k = groups.keys * blocks; k < k_end; ++k) {
-      const KeyBlock<Words> keys = packed.key_block(head_kv, k);
-      for (int i = 0; i < packed.group; ++i) {
-        const std::int64_t head = head_kv * packed.group + i;
+    // A head's queries and the keys stay in the second cache; those of all heads would not.
+    for (int i = 0; i < packed.group; ++i) {
+      const std::int64_t head = head_kv * packed.group + i;
+      for (std::int64_t k = groups.keys * blocks; k < k_end; ++k) {
+        const KeyBlock<Words> keys = packed.key_block(head_kv, k);
         for (std::int64_t q = q_end; q-- > groups.queries * blocks;) {
           for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer)
             visit(keys, packed.query_block(head, q), k, q, layer, static_cast<int>(head));

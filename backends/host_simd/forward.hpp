@@ -111,6 +111,7 @@ struct Forward {
       }
     }
     for_each_work([&](const Work& work) { store_work(scratch, work); });
+    fence_streams();
   }
 
  private:
@@ -381,13 +382,14 @@ struct Forward {
     const int head = work.head;
     const int lanes = slice.vectors * width<Real>;
     Real* const factor = scratch.sum + work.lane;
+    const Write write = replacing<Scalar>(problem.shape.total_q, problem.shape.heads_q, problem.shape.dim_v);
     for (int lane = 0; lane < slice.rows; ++lane)
       factor[lane] =
           portable::finish_row<Real>(problem, slice.begin + lane, head, {scratch.top[work.lane + lane], factor[lane]});
     for (int lane = 0; lane < slice.rows; lane += width<Real>) {
       unpack_lanes<Scalar, Real>(problem.out, slice.begin + lane, std::min(width<Real>, slice.rows - lane), head,
                                  problem.shape.dim_v, out_of(scratch, work) + lane, lanes, load<Real>(factor + lane),
-                                 Write::replace);
+                                 write);
     }
   }
 };

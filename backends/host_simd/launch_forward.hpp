@@ -39,7 +39,9 @@ void launch_forward(const Space& space, const ForwardProblem& problem) {
     launch_range(
         space, "caesura::forward::host_simd::pack", keys.blocks,
         PackKeys<Words, Scalar>{keys, problem.k, problem.v, shape.total_k, first, heads, shape.dim_qk, shape.dim_v});
-    run(first * group, heads * group, 1);
+    // Heads that share a packed block fetch it once, as long as there is work for all threads.
+    const std::int64_t items = std::int64_t{problem.rows.schedule.tiles} * heads * group / of_group;
+    run(first * group, heads * group, items >= 8 * space.concurrency() ? of_group : 1);
   }
 }
 

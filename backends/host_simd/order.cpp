@@ -8,16 +8,16 @@
 
 namespace caesura::host_simd {
 
-void BackwardOrder::build(const Lowered& rows) {
+void BackwardOrder::build(const Lowered& rows, std::int64_t rows_of_group) {
   const TileSchedule& schedule = rows.schedule;
-  const std::int64_t tiles_of_group = std::max<std::int64_t>(1, group_rows / schedule.tile_rows);
+  const std::int64_t tiles_of_group = std::max<std::int64_t>(1, rows_of_group / schedule.tile_rows);
   links_.clear();
   for (std::int64_t tile = 0; tile < schedule.tiles; ++tile) {
     const auto queries = static_cast<std::int32_t>(tile / tiles_of_group);
     for (std::int32_t layer = 0; layer < rows.intervals.layers; ++layer) {
       for (std::int32_t i = 0; i < schedule.run_count(layer, tile); ++i) {
         const TileRange run = schedule.run(layer, tile, i);
-        for (std::int64_t group = run.begin / group_rows; group * group_rows < run.end; ++group)
+        for (std::int64_t group = run.begin / rows_of_group; group * rows_of_group < run.end; ++group)
           links_.push_back({{queries, static_cast<std::int32_t>(group)}});
       }
     }

@@ -12,7 +12,7 @@
 
 namespace caesura::host_simd {
 
-/// Rows of a group: a work item of the backward is a group of queries with a group of keys, of one key head.
+/// Rows of a group, or a multiple of so many: a work item of the backward is a group of queries with a group of keys, of one key head.
 inline constexpr std::int64_t group_rows = 256;
 
 struct GroupPair {
@@ -25,8 +25,9 @@ struct GroupPair {
 /// descend. With a causal mask the levels are diagonals, the longest one last.
 class BackwardOrder {
  public:
-  /// Reads the query side's tiles. Memory is kept: a problem of the same size allocates nothing.
-  void build(const Lowered& rows);
+  /// Reads the query side's tiles. Memory is kept: a problem of the same size allocates nothing. The order of sums does not
+  /// depend on \p rows_of_group, a multiple of `group_rows`.
+  void build(const Lowered& rows, std::int64_t rows_of_group = group_rows);
 
   std::size_t levels() const { return begins_.size() - 1; }
   /// The pairs of a level.

@@ -5,6 +5,7 @@
 
 #include "backends/host_simd/multiply.hpp"
 #include "backends/portable/residents.hpp"
+#include <caesura/host_topology.hpp>
 #include <caesura/problem.hpp>
 
 #include <algorithm>
@@ -77,7 +78,8 @@ bool read_line(const RowSpan& span, std::int64_t row, typename Words::Real facto
   }
 }
 
-/// \p rows rows from \p begin side by side: word r of row i at `to[r * pitch + i]`.
+/// \p rows rows from \p begin side by side: word r of row i at `to[r * pitch + i]`. Asks for the next rows: they are
+/// what callers pack next, and too far from each other for the processor to see it coming.
 template <class Words, class Scalar, int rows>
 void pack_rows(const RowSpan& span, std::int64_t begin, typename Words::Real factor, typename Words::Word* to,
                int pitch) {
@@ -110,7 +112,10 @@ void pack_rows(const RowSpan& span, std::int64_t begin, typename Words::Real fac
     }
     if constexpr (is_direct) {
       if (direct) {
-        for (int i = 0; i < rows; ++i) matrix[i] *= factor;
+        for (int i = 0; i < rows; ++i) {
+          matrix[i] *= factor;
+          __builtin_prefetch(from[i] + r + rows * span.tensor.row_stride, 0, 3);
+        }
       }
     }
     transpose<rows, Word, count>(matrix);
@@ -145,6 +150,7 @@ bool pack_columns(const RowSpan& span, std::int64_t begin, TileRange words, int 
       if constexpr (std::is_same_v<Scalar, Word>) {
         if (begin + r < span.end && columns == span.dim && span.tensor.type == scalar_type_v<Scalar>) {
           from[i] = row_of<Scalar>(span.tensor, begin + r, span.head);
+          prefetch(from[i] + rows * span.tensor.row_stride, columns * std::int64_t{sizeof(Word)});
           special |= is_special(from[i], columns);
         } else {
           special |= read_line<Words, Scalar>(span, begin + r, 1, columns, line);
@@ -170,7 +176,29 @@ bool pack_columns(const RowSpan& span, std::int64_t begin, TileRange words, int 
 }
 
 /// What happens to the values that a tensor holds.
-enum class Write { replace, add };
+enum class Write {
+  replace,
+  stream,  ///< replaced past the caches: memory need not be read first. `fence_streams` after the last one
+  add
+};
+
+/// How a whole tensor is replaced: past the caches where it would not stay in a core's own.
+template <class Scalar>
+Write replacing(std::int64_t rows, int heads, int dim) {
+  static const std::int64_t own = host_topology().cache_bytes(2);
+  return own > 0 && rows * heads * dim * static_cast<std::int64_t>(sizeof(Scalar)) > own ? Write::stream
+                                                                                         : Write::replace;
+}
+
+/// One vector of values that replaces others.
+template <class Real>
+KOKKOS_FORCEINLINE_FUNCTION void replace(Real* to, const Vector<Real>& value, Write write) {
+  if (write == Write::stream && reinterpret_cast<std::uintptr_t>(to) % sizeof(value) == 0) {
+    stream<Real>(to, value);
+  } else {
+    store<Real>(to, value);
+  }
+}
 
 /// Writes \p count values times \p factor into a row of a tensor, from column \p column on.
 template <class Scalar, class Real>
@@ -179,9 +207,14 @@ void write_values(const TensorRef& tensor, std::int64_t row, int head, int colum
   with_type<Scalar>(tensor, [&](auto type) {
     using Value = decltype(type);
     Value* to = static_cast<Value*>(tensor.data) + tensor.offset(row, head) + column;
-    if (write == Write::replace) {
+    if (write != Write::add) {
       // + 0: a negative factor must not turn the zeros of what nobody saw into -0.
-      for (int j = 0; j < count; ++j) to[j] = static_cast<Value>(factor * from[j] + Real(0));
+      int j = 0;
+      if constexpr (std::is_same_v<Value, Real>) {
+        for (; j + width<Real> <= count; j += width<Real>)
+          replace<Real>(to + j, load<Real>(from + j) * Vector<Real>(factor) + Vector<Real>(Real(0)), write);
+      }
+      for (; j < count; ++j) to[j] = static_cast<Value>(factor * from[j] + Real(0));
     } else {
       for (int j = 0; j < count; ++j) {
         // Adding zero would turn -0 into 0: what nobody saw keeps its bits.
@@ -198,7 +231,7 @@ template <class Scalar, class Real>
 void unpack_lanes(const TensorRef& tensor, std::int64_t begin, int count, int head, int dim, const Real* from,
                   int pitch, const Vector<Real>& factor, Write write) {
   constexpr int size = width<Real>;
-  const bool direct = write == Write::replace && tensor.type == scalar_type_v<Real>;
+  const bool direct = write != Write::add && tensor.type == scalar_type_v<Real>;
   for (int d = 0; d < dim; d += size) {
     const int columns = std::min(size, dim - d);
     Raw<Real, size> matrix[size];
@@ -212,7 +245,7 @@ void unpack_lanes(const TensorRef& tensor, std::int64_t begin, int count, int he
     for (int i = 0; i < count; ++i) {
       if (direct && columns == size) {
         Real* const to = static_cast<Real*>(tensor.data) + tensor.offset(begin + i, head) + d;
-        std::memcpy(to, rows[i], sizeof(rows[i]));
+        replace<Real>(to, load<Real>(rows[i]), write);
       } else {
         write_values<Scalar>(tensor, begin + i, head, d, columns, rows[i], Real(1), write);
       }

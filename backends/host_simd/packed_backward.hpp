@@ -214,14 +214,17 @@ struct StoreQueryBlock {
     constexpr int lanes = BackwardLayout<Words>::lanes, size = width<Real>;
     const std::int64_t own_head = item / layout.q_blocks, block = item % layout.q_blocks;
     const QueryBlock<Words> from = packed.query_block(own_head, block);
+    const AttentionShape& shape = problem.shape;
+    const Write write =
+        problem.accumulate_q ? Write::add : replacing<Scalar>(shape.total_q, shape.heads_q, shape.dim_qk);
     for (int row = 0; row < backward_block; row += size) {
       const std::int64_t begin = block * backward_block + row;
-      const auto count = static_cast<int>(std::clamp<std::int64_t>(problem.shape.total_q - begin, 0, size));
-      unpack_lanes<Scalar, Real>(problem.dq, begin, count, first_head + static_cast<int>(own_head),
-                                 problem.shape.dim_qk, from.dq + row / lanes * lanes * layout.panels_qk + row % lanes,
-                                 lanes, Vector<Real>(static_cast<Real>(problem.shape.scale)),
-                                 problem.accumulate_q ? Write::add : Write::replace);
+      const auto count = static_cast<int>(std::clamp<std::int64_t>(shape.total_q - begin, 0, size));
+      unpack_lanes<Scalar, Real>(problem.dq, begin, count, first_head + static_cast<int>(own_head), shape.dim_qk,
+                                 from.dq + row / lanes * lanes * layout.panels_qk + row % lanes, lanes,
+                                 Vector<Real>(static_cast<Real>(shape.scale)), write);
     }
+    fence_streams();
   }
 };
 
@@ -242,6 +245,7 @@ struct StoreKeyBlock {
     store(problem.dk, block, head, problem.shape.dim_qk, layout.columns_qk, from.dk,
           static_cast<Real>(problem.shape.scale));
     store(problem.dv, block, head, problem.shape.dim_v, layout.columns_v, from.dv, Real(1));
+    fence_streams();
   }
 
  private:
@@ -249,12 +253,13 @@ struct StoreKeyBlock {
              Real factor) const {
     constexpr int lanes = BackwardLayout<Words>::lanes;
     const std::int64_t begin = block * backward_block;
-    const auto count = static_cast<int>(std::min<std::int64_t>(backward_block, problem.shape.total_k - begin));
+    const AttentionShape& shape = problem.shape;
+    const auto count = static_cast<int>(std::min<std::int64_t>(backward_block, shape.total_k - begin));
+    const Write write = problem.accumulate ? Write::add : replacing<Scalar>(shape.total_k, shape.heads_kv, dim);
     for (int row = 0; row < count; ++row) {
       for (int c = 0; c < dim; c += lanes) {
         const Real* values = from + c * backward_block + row * std::min(lanes, columns - c);
-        write_values<Scalar>(tensor, begin + row, head, c, std::min(lanes, dim - c), values, factor,
-                             problem.accumulate ? Write::add : Write::replace);
+        write_values<Scalar>(tensor, begin + row, head, c, std::min(lanes, dim - c), values, factor, write);
       }
     }
   }

@@ -45,6 +45,22 @@ KOKKOS_FORCEINLINE_FUNCTION void store(Real* to, const Vector<Real>& value) {
   value.copy_to(to, Kokkos::Experimental::simd_flag_default);
 }
 
+/// Writes a cache line past the caches where one vector is a line; else as `store` does. \p to is aligned to the vector.
+template <class Real>
+KOKKOS_FORCEINLINE_FUNCTION void stream(Real* to, const Vector<Real>& value) {
+#if defined(__AVX512F__)
+  _mm512_stream_si512(reinterpret_cast<__m512i*>(to), std::bit_cast<__m512i>(value));
+#else
+  store<Real>(to, value);
+#endif
+}
+/// Orders `stream`s of this thread before what it writes later, such as the signal that its work is done.
+inline void fence_streams() {
+#if defined(__AVX512F__)
+  _mm_sfence();
+#endif
+}
+
 /// The larger one, lane by lane; \p b where \p a is NaN.
 template <class Real>
 KOKKOS_FORCEINLINE_FUNCTION Vector<Real> larger(const Vector<Real>& a, const Vector<Real>& b) {
