@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <string>
 #include <vector>
@@ -375,6 +376,27 @@ TEST(Dispatch, BalancedIsWithinThreePercentOfExact) {
     }
   }
   EXPECT_LE(sum / cases, 1.03) << "worst: " << worst << " " << worst_name;
+}
+
+/// Where work can be even, greedy dealings are: rows saved must not cost that.
+TEST(Dispatch, BalancedIsNeverBehindGreedy) {
+  constexpr std::uint64_t seed = 31;
+  Random random(seed);
+  for (int i = 0; i < 60 && !::testing::Test::HasFailure(); ++i) {
+    const std::int32_t ranks = std::array{4, 8, 16, 32}[static_cast<std::size_t>(i) % 4];
+    std::vector<std::int64_t> lengths;
+    for (std::int64_t left = 8192 * ranks; left > 0; left -= lengths.back())
+      lengths.push_back(std::min(left, std::int64_t{1} << random.integer(6, 17)));
+    const Mask mask = Mask::from_documents(Documents::from_lengths(lengths),
+                                           {.kind = random.chance(0.5) ? MaskKind::causal : MaskKind::full});
+    const Cluster cluster = {.ranks = ranks, .compute = {.tile = {1, 1}}};
+    const auto seconds = [&](Dispatch kind) {
+      const Options options = {.dispatch = kind};
+      return cost_of(mask, dispatch(mask, cluster, options), cluster, options).step_seconds;
+    };
+    EXPECT_LE(seconds(Dispatch::balanced), (1 + 1e-6) * std::min(seconds(Dispatch::lpt), seconds(Dispatch::topp)))
+        << "seed " << seed << " draw " << i << ", " << ranks << " ranks" << testing::describe(mask.slices());
+  }
 }
 
 TEST(LowerBounds, NoDispatchGoesBelow) {

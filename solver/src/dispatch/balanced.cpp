@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 namespace caesura::solver::impl {
@@ -93,70 +94,93 @@ bool hides_easily(const Deal& deal) {
   return deal.most_rows() * problem.seconds_per_row() < 0.8 * deal.mean_work() * problem.seconds_per_pair();
 }
 
-/// A greedy dealing can be more even than any that saves rows. Where its rows might hide too, the seconds that it takes; else infinite.
-double greedy_seconds(const Deal& best) {
+/// A greedy dealing can be more even than any that saves rows. Where its rows might hide too, the fastest of them.
+std::optional<Deal> greedy_rival(const Deal& best) {
   const Problem& problem = best.problem();
-  double least = HUGE_VAL;
-  if (!hides_easily(best) || best.most_work() < 1.0002 * best.mean_work()) return least;
+  std::optional<Deal> fastest;
+  if (!hides_easily(best) || best.most_work() < (1 + 1e-6) * best.mean_work()) return fastest;
   const std::int64_t chunk = default_chunk(problem);
-  const auto count = [&](std::vector<OwnedRange> owned) {
+  const auto offer = [&](std::vector<OwnedRange> owned) {
     Deal greedy = deal_as(problem, std::move(owned));
     greedy.measure_work();
     greedy.count_traffic();
-    least = std::min(least, greedy.step_seconds());
+    if (!fastest || greedy.step_seconds() < fastest->step_seconds()) fastest = std::move(greedy);
   };
-  count(deal_lpt(problem, chunk));
+  offer(deal_lpt(problem, chunk));
   // It looks at a share of all ranks for each chunk: with more, that takes more time than there is.
-  if (problem.ranks() <= 96) count(deal_topp(problem, chunk, Options{}.top_p));
-  return least;
+  if (problem.ranks() <= many_ranks) offer(deal_topp(problem, chunk, Options{}.top_p));
+  return fastest;
 }
 
-/// Levels work, whatever rows that costs, until no rank takes longer than \p seconds.
-void level(Deal& deal, double seconds) {
+/// What levelling aims at.
+struct Even {
+  double most_work;              ///< of a rank
+  double most_price = HUGE_VAL;  ///< rows that a pair less on the heaviest rank may cost
+  double accepted = most_work;   ///< that a rank may have in the end nevertheless, where that makes the dealing better
+};
+
+Even tolerated(const Deal& deal) {
   const Problem& problem = deal.problem();
   const double rows_per_pair = problem.seconds_per_pair() / problem.seconds_per_row();
-  Polish search(deal);
-  Polish::Rule rule = {.most_work = seconds / problem.seconds_per_pair(),
-                       .free_rows = most_sent_share * most_received(deal),
-                       .most_rows = deal.mean_work() * rows_per_pair,
-                       .moves = 8 * problem.ranks(),
-                       .partners = 2};
-  search.level_work(rule);
-  deal.measure_work();
-  if (problem.ranks() > few_ranks) return;
-  rule.most_work = std::max(deal.most_work(), rule.most_work);
-  search.save_rows(rule);
-  deal.measure_work();
+  const double tolerance = std::max(problem.tolerance(), 0.001);
+  const double most = deal.mean_work() * (1 + 0.9 * tolerance);
+  // Where compute is what limits the step, it is not used up if little traffic is enough for that.
+  return {.most_work = std::min(most, std::max(deal.most_rows() / rows_per_pair, 1.0001 * deal.mean_work())),
+          .most_price = 8 * rows_per_pair,
+          .accepted = deal.mean_work() * (1 + tolerance)};
 }
 
-/// Saves rows while work may be as uneven as the tolerance allows, then levels it again where that costs few rows.
-void save_rows(Deal& deal) {
+/// Nobody gets more rows than hide; they are free as long as nobody sends much more than somebody receives.
+Polish::Rule rule_for(const Deal& deal, const Even& even) {
   const Problem& problem = deal.problem();
-  const double rows_per_pair = problem.seconds_per_pair() / problem.seconds_per_row();
-  const double most_rows = deal.most_rows();
-  const double most_work = deal.most_work();
-  const double tolerated = deal.mean_work() * (1 + 0.9 * std::max(problem.tolerance(), 0.001));
+  const double hidden_rows = deal.mean_work() * problem.seconds_per_pair() / problem.seconds_per_row();
+  return {.most_work = even.most_work,
+          .free_rows = 1.15 * most_received(deal),
+          .most_rows = std::max(deal.most_rows(), hidden_rows),
+          .most_price = even.most_price};
+}
+
+/// Saves rows while work may be less even than it shall be, levels it, and saves what rows are left to save: as often as that makes the
+/// dealing better.
+void save_rows(Deal& deal, const Even& even) {
+  const std::int32_t ranks = deal.problem().ranks();
+  for (const double uneven : {1.02, 1.04, 1.01, 1.02}) {
+    Deal other = deal;
+    Polish search(other);
+    Polish::Rule rule = rule_for(deal, even);
+    rule.moves = 16 * ranks;
+    rule.most_work = std::max(uneven * deal.mean_work(), deal.most_work());
+    search.save_rows(rule);
+    other.measure_work();
+    rule.most_work = even.most_work;
+    search.level_work(rule);
+    other.measure_work();
+    rule.most_work = std::max(even.most_work, other.most_work());
+    search.save_rows(rule);
+    other.measure_work();
+    const bool is_even = other.most_work() <= std::max(even.accepted, deal.most_work());
+    if (is_even && seconds_of(other) < seconds_of(deal)) deal = std::move(other);
+  }
+}
+
+/// Levels work, whatever rows that costs; where there is time, saves what rows are left to save.
+void level(Deal& deal, const Even& even) {
   Polish search(deal);
-  Polish::Rule rule = {.most_work = std::max(most_work, tolerated),
-                       .free_rows = 1.15 * most_received(deal),
-                       .most_rows = std::max(most_rows, deal.mean_work() * rows_per_pair),
-                       .moves = 16 * problem.ranks(),
-                       .partners = 2};
-  search.save_rows(rule);
-  deal.measure_work();
-  rule.moves = 2 * problem.ranks();
-  rule.most_work = std::min(tolerated, std::max(most_rows / rows_per_pair, 1.0001 * deal.mean_work()));
-  rule.most_price = 8 * rows_per_pair;
+  Polish::Rule rule = rule_for(deal, even);
+  rule.moves = 8 * deal.problem().ranks();
+  rule.partners = 2;
   search.level_work(rule);
-  rule.most_work = most_work;
+  deal.measure_work();
+  if (deal.problem().ranks() > few_ranks) return;
+  rule.most_work = std::max(even.most_work, deal.most_work());
   search.save_rows(rule);
   deal.measure_work();
 }
 
-/// The best few dealings, best first.
+/// The best dealings, best first.
 class Best {
  public:
-  explicit Best(std::size_t count) : count_(count) {}
+  explicit Best(std::int32_t ranks) : saves_rows_(ranks <= few_ranks), count_(ranks <= 8 ? 6 : 1) {}
 
   const Deal& front() const { return deals_.front().deal; }
   void offer(Deal deal) {
@@ -169,26 +193,40 @@ class Best {
         std::find_if(deals_.begin(), deals_.end(), [&](const Candidate& other) { return cost < other.cost; });
     deals_.insert(place, Candidate{cost, std::move(deal)});
   }
-  /// Beside each of them, the same with rows saved, if that is better.
+
+  /// Beside the best few, the same with rows saved, if that is better. With many ranks that takes too long.
   void save_rows() {
-    for (const Candidate& candidate : std::vector<Candidate>(deals_)) {
+    if (!saves_rows_) return;
+    const std::vector<Candidate> before(deals_.begin(), deals_.begin() + static_cast<std::ptrdiff_t>(few()));
+    for (const Candidate& candidate : before) {
       Deal deal = candidate.deal;
-      impl::save_rows(deal);
-      if (seconds_of(deal) < candidate.cost) offer(std::move(deal));
+      impl::save_rows(deal, tolerated(deal));
+      offer(std::move(deal));
     }
   }
 
-  /// Levels all, and prefers those that take no longer than \p seconds.
-  void level(double seconds) {
-    for (Candidate& candidate : deals_) {
-      Deal even = candidate.deal;
-      impl::level(even, seconds);
-      if (even.step_seconds() < candidate.deal.step_seconds()) candidate = Candidate{seconds_of(even), even};
-    }
+  /// Levels all, and prefers those that take no longer than \p rival, or that where none is as fast.
+  void level(Deal rival) {
+    const double seconds = rival.step_seconds();
     const auto slower = [&](const Candidate& c) { return std::max(0.0, c.deal.step_seconds() - seconds * (1 + 1e-9)); };
-    std::stable_sort(deals_.begin(), deals_.end(), [&](const Candidate& a, const Candidate& b) {
-      return slower(a) != slower(b) ? slower(a) < slower(b) : a.cost < b.cost;
-    });
+    const auto sort = [&] {
+      std::stable_sort(deals_.begin(), deals_.end(), [&](const Candidate& a, const Candidate& b) {
+        return slower(a) != slower(b) ? slower(a) < slower(b) : a.cost < b.cost;
+      });
+    };
+    const Even even = {.most_work = seconds / front().problem().seconds_per_pair()};
+    for (Candidate& candidate : deals_) {
+      Deal deal = candidate.deal;
+      impl::level(deal, even);
+      if (deal.step_seconds() < candidate.deal.step_seconds()) candidate = Candidate{seconds_of(deal), std::move(deal)};
+    }
+    sort();
+    for (std::size_t i = 0; saves_rows_ && i < few(); ++i) {
+      impl::save_rows(deals_[i].deal, even);
+      deals_[i].cost = seconds_of(deals_[i].deal);
+    }
+    sort();
+    if (slower(deals_.front()) > 0) deals_.insert(deals_.begin(), Candidate{seconds_of(rival), std::move(rival)});
   }
 
  private:
@@ -196,6 +234,10 @@ class Best {
     double cost;
     Deal deal;
   };
+  /// How many of them have the time that saving rows takes.
+  std::size_t few() const { return std::min<std::size_t>(3, deals_.size()); }
+
+  bool saves_rows_;
   std::size_t count_;
   std::vector<Candidate> deals_;
 };
@@ -226,7 +268,7 @@ bool has_time(const Problem& problem, const Deal& best, std::size_t tried, std::
   if (ranks <= few_ranks) return true;
   if (problem.components().size() > static_cast<std::size_t>(32 * ranks)) return false;
   const std::size_t usual = ranks > many_ranks ? 1 : ranks > 40 ? 2 : 5;
-  const bool early = ranks <= 40 || looked_at <= (ranks > 96 ? 2000 : 1200) * ranks;  // 25,000 take about a millisecond
+  const bool early = ranks <= 40 || looked_at <= (ranks > 96 ? 3000 : 1800) * ranks;
   if (most_sent(best) > most_sent_share * most_received(best))
     return (tried == 1 && ranks <= many_ranks) || (early && tried < usual + 2);
   // Other settings save rows, which have time enough here.
@@ -240,7 +282,7 @@ bool has_time(const Problem& problem, const Deal& best, std::size_t tried, std::
 /// level pairs and traffic (`Polish`); the best of several recipes. Regular masks have better forms that are tried too: consecutive
 /// rows for equal documents and windows, the zig-zag for one causal document.
 std::vector<OwnedRange> deal_balanced(const Problem& problem) {
-  Best best(problem.ranks() <= 8 ? 3 : 1);
+  Best best(problem.ranks());
   std::int64_t looked_at = 0;
   for (std::size_t tried = 0; tried < recipes.size(); ++tried) {
     if (tried > 0 && !has_time(problem, best.front(), tried, looked_at)) break;
@@ -250,11 +292,12 @@ std::vector<OwnedRange> deal_balanced(const Problem& problem) {
     best.offer(std::move(deal));
   }
   Deal contiguous = deal_as(problem, deal_contiguous(problem));
-  if (contiguous.most_work() < 1.5 * contiguous.mean_work() || problem.ranks() <= 8) {
+  const bool is_even = contiguous.most_work() < 1.5 * contiguous.mean_work();
+  if (is_even || problem.ranks() <= 8) {
     polish(contiguous);
     best.offer(std::move(contiguous));
   }
-  if (problem.components().size() <= 8) {
+  if (!is_even && problem.components().size() <= 8) {
     Deal zig_zag = deal_as(problem, deal_head_tail(problem));
     polish(zig_zag);
     best.offer(std::move(zig_zag));
@@ -265,10 +308,9 @@ std::vector<OwnedRange> deal_balanced(const Problem& problem) {
     polish(greedy);
     best.offer(std::move(greedy));
   }
-  if (problem.ranks() <= few_ranks) best.save_rows();
-  // With few ranks a thousandth is not worth the rows.
-  const double seconds = (problem.ranks() <= few_ranks ? 1.001 : 1) * greedy_seconds(best.front());
-  if (best.front().step_seconds() > seconds) best.level(seconds);
+  best.save_rows();
+  std::optional<Deal> rival = greedy_rival(best.front());
+  if (rival && best.front().step_seconds() > rival->step_seconds()) best.level(std::move(*rival));
   return best.front().owned();
 }
 

@@ -8,8 +8,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <queue>
+#include <utility>
 
 namespace caesura::solver::impl {
 
@@ -31,11 +31,7 @@ class Construction {
         planned_(static_cast<std::size_t>(problem.ranks())) {}
 
   Deal build() {
-    std::vector<std::int32_t> order(problem_.components().size());
-    std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
-      return deal_.component(a).pairs > deal_.component(b).pairs;
-    });
+    const std::vector<std::int32_t> order = by_falling_pairs();
     const std::size_t longs = count_longs(order);
     find_price(order, longs);
     plan_groups(order, longs);
@@ -69,6 +65,18 @@ class Construction {
     std::int64_t heads = 0;      ///< rows that these may do without
     double excess = 0;           ///< of these
   };
+
+  std::vector<std::int32_t> by_falling_pairs() const {
+    std::vector<std::pair<double, std::int32_t>> pairs;
+    pairs.reserve(problem_.components().size());
+    for (const Component& component : problem_.components())
+      pairs.emplace_back(-component.pairs, static_cast<std::int32_t>(pairs.size()));
+    std::sort(pairs.begin(), pairs.end());
+    std::vector<std::int32_t> order;
+    order.reserve(pairs.size());
+    for (const auto& [falling, c] : pairs) order.push_back(c);
+    return order;
+  }
 
   Ascending ascending(std::int32_t c) const { return {problem_, deal_.component(c)}; }
   std::int64_t short_rows() const {

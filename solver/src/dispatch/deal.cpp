@@ -11,6 +11,7 @@ namespace caesura::solver::impl {
 Deal::Deal(const Problem& problem)
     : problem_(&problem),
       pieces_(problem.components().size()),
+      takers_(problem.components().size()),
       components_of_(static_cast<std::size_t>(problem.ranks())),
       room_(static_cast<std::size_t>(problem.ranks())),
       pairs_(static_cast<std::size_t>(problem.ranks()), 0),
@@ -18,7 +19,7 @@ Deal::Deal(const Problem& problem)
       mean_work_(problem.mean_pairs()),
       traffic_(problem.ranks()),
       counter_(problem),
-      seen_(static_cast<std::size_t>(problem.ranks()), 0) {
+      changes_(problem.ranks()) {
   for (std::int32_t rank = 0; rank < problem.ranks(); ++rank)
     room_[static_cast<std::size_t>(rank)] = problem.room(rank);
 }
@@ -26,6 +27,14 @@ Deal::Deal(const Problem& problem)
 void Deal::put(std::int32_t c, Range rows, std::int32_t rank) {
   if (rows.empty()) return;
   std::vector<OwnedRange>& pieces = pieces_[static_cast<std::size_t>(c)];
+  std::vector<std::int32_t>& own = components_of_[static_cast<std::size_t>(rank)];
+  room_[static_cast<std::size_t>(rank)] -= rows.size();
+  pairs_[static_cast<std::size_t>(rank)] += problem_->pairs(component(c), rows);
+  if (pieces.empty()) {
+    pieces.push_back({rows, rank});
+    own.push_back(c);
+    return;
+  }
   const auto place = std::lower_bound(pieces.begin(), pieces.end(), rows.begin,
                                       [](const OwnedRange& piece, std::int64_t row) { return piece.rows.begin < row; });
   const auto inserted = pieces.insert(place, {rows, rank});
@@ -41,9 +50,6 @@ void Deal::put(std::int32_t c, Range rows, std::int32_t rank) {
       pieces.erase(inserted);
     }
   }
-  room_[static_cast<std::size_t>(rank)] -= rows.size();
-  pairs_[static_cast<std::size_t>(rank)] += problem_->pairs(component(c), rows);
-  std::vector<std::int32_t>& own = components_of_[static_cast<std::size_t>(rank)];
   if (std::find(own.rbegin(), own.rend(), c) == own.rend()) own.push_back(c);
 }
 
@@ -65,11 +71,14 @@ void Deal::measure_work() {
 }
 
 void Deal::count_traffic() {
+  changes_.clear();
+  for (std::size_t c = 0; c < pieces_.size(); ++c)
+    counter_.add(problem_->components()[c], pieces_[c], takers_[c], changes_);
   traffic_ = RowTraffic(problem_->ranks());
-  for (std::size_t c = 0; c < pieces_.size(); ++c) counter_.add(problem_->components()[c], pieces_[c], 1, traffic_);
+  traffic_.add(changes_);
 }
 
-void Deal::reassign(std::vector<OwnedRange>& pieces, const Move& move) const {
+void Deal::reassign(std::vector<OwnedRange>& pieces, const Move& move) {
   scratch_.clear();
   const auto add = [&](Range rows, std::int32_t rank) {
     if (rows.empty()) return;
@@ -92,64 +101,51 @@ void Deal::reassign(std::vector<OwnedRange>& pieces, const Move& move) const {
   pieces.swap(scratch_);
 }
 
-void Deal::change(std::span<const Move> moves) {
-  changed_count_ = 0;
-  for (const Move& move : moves) {
-    if (move.rows == component(move.component).rows) continue;  // of one owner before and after: nothing travels
-    std::size_t i = 0;
-    while (i < changed_count_ && changed_[i].component != move.component) ++i;
-    if (i == changed_count_) {
-      if (changed_.size() == changed_count_) changed_.emplace_back();
-      changed_[i].component = move.component;
-      const std::span<const OwnedRange> now = pieces(move.component);
-      changed_[i].pieces.assign(now.begin(), now.end());
-      ++changed_count_;
-    }
-    reassign(changed_[i].pieces, move);
+template <class Visit>
+void Deal::for_each_shared(const Visit& visit) {
+  for (std::size_t i = 0, next = 0; i < shared_.size(); i = next) {
+    while (next < shared_.size() && shared_[next].component == shared_[i].component) ++next;
+    visit(shared_[i].component, std::span<const Move>(shared_).subspan(i, next - i));
   }
 }
 
-void Deal::exchange_traffic() {
-  for (std::size_t i = 0; i < changed_count_; ++i) {
-    const std::int32_t c = changed_[i].component;
-    counter_.add(component(c), pieces(c), -1, traffic_);
-    counter_.add(component(c), changed_[i].pieces, 1, traffic_);
-  }
+void Deal::count_changes(std::span<const Move> moves) {
+  shared_.clear();
+  for (const Move& move : moves)
+    // Of one owner before and after: nothing travels.
+    if (move.rows != component(move.component).rows) shared_.push_back(move);
+  std::sort(shared_.begin(), shared_.end(), [](const Move& a, const Move& b) {
+    return a.component != b.component ? a.component < b.component : a.rows.begin < b.rows.begin;
+  });
+  changes_.clear();
+  for_each_shared([&](std::int32_t c, std::span<const Move> own) {
+    looked_at_ += static_cast<std::int64_t>(pieces(c).size()) + 1;
+    if (TrafficCounter::is_plain(component(c)))
+      return counter_.add_moves(component(c), pieces(c), takers_[static_cast<std::size_t>(c)], own, changes_);
+    changed_.assign(pieces(c).begin(), pieces(c).end());
+    for (const Move& move : own) reassign(changed_, move);
+    counter_.add_general(component(c), pieces(c), -1, changes_);
+    counter_.add_general(component(c), changed_, 1, changes_);
+  });
 }
 
 Deal::Effect Deal::effect(std::span<const Move> moves, double limit) {
-  change(moves);
-  concerned_.clear();
-  ++call_;
-  const auto note = [&](std::span<const OwnedRange> owned) {
-    for (const OwnedRange& piece : owned) {
-      const std::size_t rank = static_cast<std::size_t>(piece.rank);
-      if (seen_[rank] != call_) concerned_.push_back({piece.rank, traffic_.received[rank], traffic_.sent[rank]});
-      seen_[rank] = call_;
-    }
-  };
-  for (std::size_t i = 0; i < changed_count_; ++i) {
-    looked_at_ += static_cast<std::int64_t>(changed_[i].pieces.size());
-    note(pieces(changed_[i].component));
-    note(changed_[i].pieces);
-  }
-  exchange_traffic();
+  count_changes(moves);
   Effect result;
-  for (const Concerned& before : concerned_) {
-    const std::size_t rank = static_cast<std::size_t>(before.rank);
-    const double most = traffic_.most(before.rank);
-    result.received += traffic_.received[rank] - before.received;
-    result.excess += std::max(0.0, most - limit) - std::max(0.0, std::max(before.received, before.sent) - limit);
+  for (const TrafficSum::Entry& change : changes_.entries()) {
+    if (change.received == 0 && change.sent == 0) continue;
+    const std::size_t rank = static_cast<std::size_t>(change.rank);
+    const double most = std::max(traffic_.received[rank] + change.received, traffic_.sent[rank] + change.sent);
+    result.received += change.received;
+    result.excess += std::max(0.0, most - limit) - std::max(0.0, traffic_.most(change.rank) - limit);
     result.most = std::max(result.most, most);
-    traffic_.received[rank] = before.received;
-    traffic_.sent[rank] = before.sent;
   }
   return result;
 }
 
 void Deal::apply(std::span<const Move> moves) {
-  change(moves);
-  exchange_traffic();
+  count_changes(moves);
+  traffic_.add(changes_);
   for (const Move& move : moves) {
     const double pairs = problem_->pairs(component(move.component), move.rows);
     pairs_[static_cast<std::size_t>(move.from)] -= pairs;
@@ -157,8 +153,12 @@ void Deal::apply(std::span<const Move> moves) {
     room_[static_cast<std::size_t>(move.from)] += move.rows.size();
     room_[static_cast<std::size_t>(move.to)] -= move.rows.size();
   }
-  for (std::size_t i = 0; i < changed_count_; ++i)
-    pieces_[static_cast<std::size_t>(changed_[i].component)] = changed_[i].pieces;
+  changes_.clear();
+  for_each_shared([&](std::int32_t c, std::span<const Move> own) {
+    for (const Move& move : own) reassign(pieces_[static_cast<std::size_t>(c)], move);
+    if (TrafficCounter::is_plain(component(c)))
+      counter_.add(component(c), pieces(c), takers_[static_cast<std::size_t>(c)], changes_);
+  });
   for (const Move& move : moves)
     if (move.rows == component(move.component).rows)
       pieces_[static_cast<std::size_t>(move.component)].front().rank = move.to;

@@ -13,14 +13,6 @@
 
 namespace caesura::solver::impl {
 
-/// Rows of one component on their way from one rank to another.
-struct Move {
-  std::int32_t component = 0;
-  Range rows;
-  std::int32_t from = 0;
-  std::int32_t to = 0;
-};
-
 /// A dealing in the making: which rank owns which rows of each component, and what that costs each rank.
 class Deal {
  public:
@@ -57,11 +49,11 @@ class Deal {
   /// Received or sent by one rank.
   double most_rows() const;
 
-  /// What the moves would change, all of them together.
+  /// What moves between two ranks would change, all of them together.
   struct Effect {
     double received = 0;  ///< rows received by all ranks
-    double excess = 0;    ///< rows sent or received by the ranks concerned beyond `limit`
-    double most = 0;      ///< sent or received by one of the ranks concerned, afterwards
+    double excess = 0;    ///< rows sent or received by the ranks whose traffic changes beyond `limit`
+    double most = 0;      ///< sent or received by one of these ranks, afterwards
   };
   Effect effect(std::span<const Move> moves, double limit);
   /// Pieces that `effect` has looked at so far, a measure of the time it took.
@@ -74,14 +66,16 @@ class Deal {
   std::vector<OwnedRange> owned() const;
 
  private:
-  void reassign(std::vector<OwnedRange>& pieces, const Move& move) const;
-  /// Fills `changed_` with the pieces of the moves' components as they would be.
-  void change(std::span<const Move> moves);
-  /// Counts the moves' components as in `changed_` instead of as they are.
-  void exchange_traffic();
+  void reassign(std::vector<OwnedRange>& pieces, const Move& move);
+  /// Fills `changes_` with what the moves change in what everybody sends and receives, `shared_` with those moves that change something.
+  void count_changes(std::span<const Move> moves);
+  /// Calls `visit(component, its moves)` for those of `shared_`.
+  template <class Visit>
+  void for_each_shared(const Visit& visit);
 
   const Problem* problem_;
   std::vector<std::vector<OwnedRange>> pieces_;
+  std::vector<std::vector<std::int32_t>> takers_;  ///< by component and piece, see `TrafficCounter`
   std::vector<std::vector<std::int32_t>> components_of_;
   std::vector<std::int64_t> room_;
   std::vector<double> pairs_;
@@ -90,23 +84,11 @@ class Deal {
   RowTraffic traffic_;
   TrafficCounter counter_;
 
-  struct Changed {
-    std::int32_t component = 0;
-    std::vector<OwnedRange> pieces;
-  };
-  std::vector<Changed> changed_;
-  std::size_t changed_count_ = 0;
-  /// Ranks with rows in the changed components, and what they received and sent before.
-  struct Concerned {
-    std::int32_t rank;
-    double received;
-    double sent;
-  };
-  std::vector<Concerned> concerned_;
-  std::vector<std::int64_t> seen_;  ///< by rank: the call of `effect` that met it last
-  std::int64_t call_ = 0;
+  TrafficSum changes_;
+  std::vector<Move> shared_;  ///< of components that have several owners before or after, by component
   std::int64_t looked_at_ = 0;
-  mutable std::vector<OwnedRange> scratch_;
+  std::vector<OwnedRange> changed_;
+  std::vector<OwnedRange> scratch_;
 };
 
 /// The dealing of rows that \p owned says, in any order; together they are all rows.

@@ -32,7 +32,11 @@ void put_in_parts(Deal& deal, Left left) {
 }  // namespace
 
 void fill(Deal& deal, std::vector<Rest> shorts, const std::vector<Left>& left, double cap) {
-  std::sort(shorts.begin(), shorts.end(), [](const Rest& a, const Rest& b) { return b < a; });
+  // Most come sorted.
+  const auto longer = [](const Rest& a, const Rest& b) { return b < a; };
+  const auto others = std::is_sorted_until(shorts.begin(), shorts.end(), longer);
+  std::sort(others, shorts.end(), longer);
+  std::inplace_merge(shorts.begin(), others, shorts.end(), longer);
   using Wish = std::pair<double, std::int32_t>;
   std::priority_queue<Wish> wishes;   // by density that the rank still wants
   std::priority_queue<Wish> waiting;  // by room: too little for the last components, maybe enough for shorter ones

@@ -32,6 +32,16 @@ Chunk cut_front(Chunk& chunk, std::int64_t rows) {
   return front;
 }
 
+/// `intersect(some, many).size()`, without making that set.
+std::int64_t common_rows(const RangeSet& some, const RangeSet& many) {
+  std::int64_t rows = 0;
+  for (const Range range : some) {
+    auto other = std::partition_point(many.begin(), many.end(), [&](Range r) { return r.end <= range.begin; });
+    for (; other != many.end() && other->begin < range.end; ++other) rows += intersect(range, *other).size();
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::int64_t default_chunk(const Problem& problem) {
@@ -66,12 +76,15 @@ std::vector<OwnedRange> deal_lpt(const Problem& problem, std::int64_t chunk_rows
 /// keys gets it.
 std::vector<OwnedRange> deal_topp(const Problem& problem, std::int64_t chunk_rows, double top_p) {
   const std::size_t ranks = static_cast<std::size_t>(problem.ranks());
-  const std::size_t candidates = static_cast<std::size_t>(std::ceil(top_p * static_cast<double>(ranks)));
+  const auto candidates = static_cast<std::ptrdiff_t>(std::ceil(top_p * static_cast<double>(ranks)));
   std::vector<std::int64_t> room(ranks);
   for (std::size_t rank = 0; rank < ranks; ++rank) room[rank] = problem.room(static_cast<std::int32_t>(rank));
   std::vector<double> pairs(ranks, 0);
   std::vector<RangeSet> held(ranks);
-  std::vector<std::int32_t> order(ranks);
+  // Ranks with room for tokens, lightest first.
+  std::vector<std::int32_t> order;
+  for (std::size_t rank = 0; rank < ranks; ++rank)
+    if (room[rank] > 0) order.push_back(static_cast<std::int32_t>(rank));
   std::vector<OwnedRange> owned;
 
   const auto keys_of = [&](Range rows) {
@@ -89,29 +102,27 @@ std::vector<OwnedRange> deal_topp(const Problem& problem, std::int64_t chunk_row
 
   for (Chunk chunk : by_falling_pairs(problem, chunk_rows)) {
     while (!chunk.rows.empty()) {
-      order.clear();
-      for (std::size_t rank = 0; rank < ranks; ++rank)
-        if (room[rank] > 0) order.push_back(static_cast<std::int32_t>(rank));
-      const auto lighter = [&](std::int32_t a, std::int32_t b) {
-        const double x = pairs[static_cast<std::size_t>(a)];
-        const double y = pairs[static_cast<std::size_t>(b)];
-        return x != y ? x < y : a < b;
-      };
-      const std::size_t kept = std::min(candidates, order.size());
-      std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(), lighter);
+      const auto kept = order.begin() + std::min(candidates, std::ssize(order));
       const RangeSet keys = keys_of(chunk.rows);
-      std::size_t best = static_cast<std::size_t>(order[0]);
+      auto chosen = order.begin();
       std::int64_t most = -1;
-      for (std::size_t i = 0; i < kept; ++i) {
-        const std::size_t rank = static_cast<std::size_t>(order[i]);
-        const std::int64_t overlap = intersect(keys, held[rank]).size();
-        if (overlap > most) most = overlap, best = rank;
+      for (auto rank = order.begin(); rank != kept; ++rank) {
+        const std::int64_t overlap = common_rows(keys, held[static_cast<std::size_t>(*rank)]);
+        if (overlap > most) most = overlap, chosen = rank;
       }
+      const auto best = static_cast<std::size_t>(*chosen);
       const Chunk part = cut_front(chunk, std::min(room[best], chunk.rows.size()));
       owned.push_back({part.rows, static_cast<std::int32_t>(best)});
       room[best] -= part.rows.size();
       pairs[best] += part.pairs;
       held[best] = unite(held[best], keys);
+      // Its place among the heavier ones.
+      const auto heavier = std::find_if(chosen + 1, order.end(), [&](std::int32_t rank) {
+        const double other = pairs[static_cast<std::size_t>(rank)];
+        return other != pairs[best] ? other > pairs[best] : rank > static_cast<std::int32_t>(best);
+      });
+      std::rotate(chosen, chosen + 1, heavier);
+      if (room[best] == 0) order.erase(heavier - 1);
     }
   }
   return owned;

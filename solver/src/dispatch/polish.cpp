@@ -37,7 +37,10 @@ const Polish::Pieces& Polish::pieces_of(std::int32_t rank) {
 void Polish::apply(const std::vector<Move>& moves) {
   deal_.apply(moves);
   for (const Move& move : moves)
-    for (const std::int32_t rank : {move.from, move.to}) pieces_[static_cast<std::size_t>(rank)].clear();
+    for (const std::int32_t rank : {move.from, move.to}) {
+      pieces_[static_cast<std::size_t>(rank)].clear();
+      saved_[static_cast<std::size_t>(rank)].clear();
+    }
 }
 
 double Polish::lightest(const Pieces& pieces, std::int64_t rows) const {
@@ -108,11 +111,14 @@ bool Polish::level_work_once(const Rule& rule) {
     const double wanted = std::min(deal_.work(heavy) - deal_.mean_work(), rule.most_work - deal_.work(partner));
     if (wanted <= 0) continue;
     const Pieces& light = pieces_of(partner);
+    const double lightest_row = lightest(light, 1);
     std::size_t tried = 0;
     for (auto piece = own.rbegin(); piece != own.rend() && tried < tried_pieces; ++piece) {
       const auto freed = [&](std::int64_t rows) {
         return pairs(*piece, end_of(*piece, rows, true)) - lightest(light, rows);
       };
+      // Nothing is freed by more rows if nothing is by the densest one.
+      if (!(pairs(*piece, end_of(*piece, 1, true)) > lightest_row)) continue;
       std::int64_t low = 0;
       std::int64_t high = piece->rows.size();
       if (const double all = freed(high); all > wanted || all == -HUGE_VAL) {
@@ -186,63 +192,90 @@ bool Polish::level_traffic_once(const Rule& rule) {
   return ++stuck_count_ < most_stuck;
 }
 
-double Polish::needed(std::int32_t c, std::int32_t rank, Range without, Range with) const {
+double Polish::needed_by(std::int32_t c, std::int64_t last) const {
   const Component& component = deal_.component(c);
-  if (component.count == 0) return 0;
-  std::int64_t last = with.empty() ? component.rows.begin : with.end;
+  if (component.count == 0 || last <= component.rows.begin) return 0;
+  const std::int64_t rows = component.prefix ? last - component.rows.begin : component.rows.size();
+  return deal_.problem().slices(component)[0].weight * static_cast<double>(rows);
+}
+
+double Polish::needed(std::int32_t c, std::int32_t rank, Range without) const {
+  std::int64_t last = deal_.component(c).rows.begin;
   for (const OwnedRange& piece : deal_.pieces(c)) {
     if (piece.rank != rank) continue;
     const Range common = intersect(piece.rows, without);
-    if (common != piece.rows) last = std::max(last, common.end == piece.rows.end ? common.begin : piece.rows.end);
+    if (common != piece.rows) last = common.end == piece.rows.end ? common.begin : piece.rows.end;
   }
-  const bool all = !component.prefix && last > component.rows.begin;
-  const std::int64_t rows = all ? component.rows.size() : last - component.rows.begin;
-  return deal_.problem().slices(component)[0].weight * static_cast<double>(rows);
+  return needed_by(c, last);
+}
+
+const std::vector<double>& Polish::saved_by(std::int32_t rank) {
+  const Pieces& pieces = pieces_of(rank);
+  std::vector<double>& saved = saved_[static_cast<std::size_t>(rank)];
+  if (!saved.empty()) return saved;
+  saved.push_back(0);
+  for (const Piece& piece : pieces) {
+    const std::int32_t c = piece.component;
+    const double saves = is_shared(c) ? needed(c, rank, {}) - needed(c, rank, piece.rows) : 0;
+    saved.push_back(saved.back() + saves);
+  }
+  return saved;
 }
 
 void Polish::save_rows(const Rule& rule) {
   const std::int32_t ranks = deal_.problem().ranks();
   std::int32_t idle = 0;
-  for (int move = 0; idle < ranks && move < rule.moves; ++move)
-    idle = save_rows_once(move % ranks, rule) ? 0 : idle + 1;
+  // When each rank swapped last, and when it was last found to have no swap left: it has none with those that did not swap since.
+  std::vector<int> swapped(static_cast<std::size_t>(ranks), -1);
+  std::vector<int> searched(static_cast<std::size_t>(ranks), -1);
+  for (int move = 0; idle < ranks && move < rule.moves; ++move) {
+    const std::int32_t rank = move % ranks;
+    const int before = searched[static_cast<std::size_t>(rank)];
+    const bool all = before <= swapped[static_cast<std::size_t>(rank)];
+    partners_.clear();
+    for (std::int32_t other = 0; other < ranks; ++other)
+      if (other != rank && (all || before < swapped[static_cast<std::size_t>(other)])) partners_.push_back(other);
+    searched[static_cast<std::size_t>(rank)] = move;
+    if (save_rows_once(rank, rule)) {
+      swapped[static_cast<std::size_t>(best_[0].from)] = swapped[static_cast<std::size_t>(best_[0].to)] = move;
+      idle = 0;
+    } else {
+      ++idle;
+    }
+  }
 }
 
 bool Polish::save_rows_once(std::int32_t rank, const Rule& rule) {
-  const auto is_shared = [&](const Piece& piece) { return deal_.pieces(piece.component).size() > 1; };
   double best = -1;
   bool found = false;
-  for (std::int32_t partner = 0; partner < deal_.problem().ranks(); ++partner) {
-    if (partner == rank) continue;
+  const Pieces& own = pieces_of(rank);
+  const std::vector<double>& own_saved = saved_by(rank);
+  for (const std::int32_t partner : partners_) {
     const Pieces& others = pieces_of(partner);
-    saved_.assign(1, 0);
-    for (const Piece& piece : others) {
+    const std::vector<double>& saved = saved_by(partner);
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      const Piece& piece = own[i];
       const std::int32_t c = piece.component;
-      const double saves = is_shared(piece) ? needed(c, partner, {}, {}) - needed(c, partner, piece.rows, {}) : 0;
-      saved_.push_back(saved_.back() + saves);
-    }
-    for (const Piece& piece : pieces_of(rank)) {
-      if (!is_shared(piece)) continue;
-      const std::int32_t c = piece.component;
-      const double grows = needed(c, rank, piece.rows, {}) - needed(c, rank, {}, {}) +
-                           needed(c, partner, {}, piece.rows) - needed(c, partner, {}, {});
-      if (grows - saved_.back() >= best) continue;
+      if (!is_shared(c)) continue;
+      const double needs = std::max(0.0, needed_by(c, piece.rows.end) - needed(c, partner, {}));
+      const double grows = needs - (own_saved[i + 1] - own_saved[i]);
+      if (grows - saved.back() >= best) continue;
       const double given = pairs(piece, piece.rows);
       const double least = given - (rule.most_work - deal_.work(partner));
       const double most = given + (rule.most_work - deal_.work(rank));
-      auto behind = others.begin();
+      std::size_t behind = 0;
       for (std::size_t first = 0; first < others.size(); ++first) {
         if (others[first].component == c) continue;
         const std::int64_t end = others[first].rows_before + piece.rows.size();
-        while (behind != others.end() && behind->rows_before < end) ++behind;
-        const Piece& last = *std::prev(behind);
+        while (behind < others.size() && others[behind].rows_before < end) ++behind;
+        const Piece& last = others[behind - 1];
         const std::int64_t part = end - last.rows_before;
         if (part > last.rows.size()) break;
+        // Most are ruled out without being counted.
+        const double cut = part < last.rows.size() && !is_shared(last.component) ? static_cast<double>(part) : 0;
+        if (grows + cut - (saved[behind] - saved[first]) >= best) continue;
         const double back = last.pairs_before + pairs(last, end_of(last, part, false)) - others[first].pairs_before;
         if (back < least || back > most) continue;
-        // Most are ruled out without being counted.
-        const double saves = saved_[static_cast<std::size_t>(behind - others.begin())] - saved_[first];
-        const double cut = part < last.rows.size() && !is_shared(last) ? static_cast<double>(part) : 0;
-        if (grows + cut - saves >= best) continue;
         make_swap(c, piece.rows, rank, partner, others, first);
         const Deal::Effect effect = deal_.effect(swap_, rule.free_rows);
         const double score = effect.received + 4 * effect.excess;

@@ -15,7 +15,8 @@ namespace caesura::solver::impl {
 /// most of the work.
 class Polish {
  public:
-  explicit Polish(Deal& deal) : deal_(deal), pieces_(static_cast<std::size_t>(deal.problem().ranks())) {}
+  explicit Polish(Deal& deal)
+      : deal_(deal), pieces_(static_cast<std::size_t>(deal.problem().ranks())), saved_(pieces_.size()) {}
 
   struct Rule {
     double most_work = 0;          ///< that a rank may have in the end
@@ -62,10 +63,16 @@ class Polish {
 
   bool level_work_once(const Rule& rule);
   bool level_traffic_once(const Rule& rule);
+  /// With one of `partners_`.
   bool save_rows_once(std::int32_t rank, const Rule& rule);
-  /// Rows of component \p c that \p rank needs, its own among them, if it does not own \p without but owns \p with; all of the component
-  /// unless that is a plain causal document.
-  double needed(std::int32_t c, std::int32_t rank, Range without, Range with) const;
+  bool is_shared(std::int32_t c) const { return deal_.pieces(c).size() > 1; }
+  /// Rows of component \p c that a rank needs, its own among them, whose last row lies before \p last; all of the component unless that is
+  /// a plain causal document.
+  double needed_by(std::int32_t c, std::int64_t last) const;
+  /// The same for \p rank without the rows \p without.
+  double needed(std::int32_t c, std::int32_t rank, Range without) const;
+  /// By a rank's pieces, lightest first: rows that it needs less without those before. Kept until the rank swaps.
+  const std::vector<double>& saved_by(std::int32_t rank);
   /// Ranks that share a component with \p rank, cheapest by \p cost first, and the cheapest of all.
   template <class Cost>
   void find_partners(std::int32_t rank, std::size_t count, const Cost& cost);
@@ -77,7 +84,7 @@ class Polish {
   std::vector<Move> best_;
   std::vector<char> stuck_;
   int stuck_count_ = 0;
-  std::vector<double> saved_;  ///< by a rank's pieces, lightest first: rows that it needs less without those before
+  std::vector<std::vector<double>> saved_;  ///< by rank, empty: not known
 };
 
 }  // namespace caesura::solver::impl

@@ -5,61 +5,100 @@
 
 namespace caesura::solver::impl {
 
-void TrafficCounter::add(const Component& component, std::span<const OwnedRange> pieces, double sign,
-                         RowTraffic& traffic) {
-  if (component.count == 0 || (problem_->together() && pieces.size() < 2)) return;
-  if (component.prefix) return add_prefix(component, pieces, sign, traffic);
-  component.full ? add_full(component, pieces, sign, traffic) : add_general(component, pieces, sign, traffic);
-}
+namespace {
 
-/// A rank needs all rows up to the last one it owns, so each row goes to every rank whose last row lies behind it.
-void TrafficCounter::add_prefix(const Component& component, std::span<const OwnedRange> pieces, double sign,
-                                RowTraffic& traffic) {
-  const double weight = sign * problem_->slices(component)[0].weight;
-  last_.clear();
-  ++call_;
+/// Rows that a rank needs of a plain component lie before this one. \p own_end tells how far it owns a piece: not at all where that is
+/// the piece's begin.
+template <class OwnEnd>
+std::int64_t reach(const Component& component, std::span<const OwnedRange> pieces, std::int32_t rank,
+                   const OwnEnd& own_end) {
   for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) {
-    std::int64_t& seen = seen_[static_cast<std::size_t>(piece->rank)];
-    if (seen != call_) last_.emplace_back(piece->rank, piece->rows.end);
-    seen = call_;
+    if (piece->rank != rank) continue;
+    if (const std::int64_t end = own_end(piece->rows); end > piece->rows.begin)
+      return component.full ? component.rows.end : end;
   }
-  if (last_.size() < 2) return;
-  for (const auto& [rank, end] : last_)
-    traffic.received[static_cast<std::size_t>(rank)] += weight * static_cast<double>(end - component.rows.begin);
-  // `last_` falls, pieces rise.
-  std::size_t behind = last_.size();
-  for (const OwnedRange& piece : pieces) {
-    while (behind > 0 && last_[behind - 1].second < piece.rows.end) --behind;
-    const double rows = weight * static_cast<double>(piece.rows.size());
-    traffic.received[static_cast<std::size_t>(piece.rank)] -= rows;
-    traffic.sent[static_cast<std::size_t>(piece.rank)] += rows * static_cast<double>(behind - 1);
-  }
+  return component.rows.begin;
 }
 
-/// Every rank needs all rows.
-void TrafficCounter::add_full(const Component& component, std::span<const OwnedRange> pieces, double sign,
-                              RowTraffic& traffic) {
-  const double weight = sign * problem_->slices(component)[0].weight;
-  const double size = weight * static_cast<double>(component.rows.size());
-  double ranks = 0;
+}  // namespace
+
+void TrafficCounter::add(const Component& component, std::span<const OwnedRange> pieces,
+                         std::vector<std::int32_t>& takers, TrafficSum& sum) {
+  if (component.count == 0 || (problem_->together() && pieces.size() < 2)) return takers.clear();
+  is_plain(component) ? add_plain(component, pieces, takers, sum) : add_general(component, pieces, 1, sum);
+}
+
+void TrafficCounter::add_plain(const Component& component, std::span<const OwnedRange> pieces,
+                               std::vector<std::int32_t>& takers, TrafficSum& sum) {
+  const double weight = problem_->slices(component)[0].weight;
+  takers.resize(pieces.size());
+  std::int32_t met = 0;
   ++call_;
-  for (const OwnedRange& piece : pieces) {
-    std::int64_t& seen = seen_[static_cast<std::size_t>(piece.rank)];
+  for (std::size_t i = pieces.size(); i-- > 0;) {
+    std::int64_t& seen = seen_[static_cast<std::size_t>(pieces[i].rank)];
     if (seen != call_) {
-      traffic.received[static_cast<std::size_t>(piece.rank)] += size;
-      ++ranks;
+      const std::int64_t end = component.full ? component.rows.end : pieces[i].rows.end;
+      sum.add(pieces[i].rank, weight * static_cast<double>(end - component.rows.begin), 0);
+      ++met;
     }
     seen = call_;
+    takers[i] = met;
   }
-  for (const OwnedRange& piece : pieces) {
-    const double rows = weight * static_cast<double>(piece.rows.size());
-    traffic.received[static_cast<std::size_t>(piece.rank)] -= rows;
-    traffic.sent[static_cast<std::size_t>(piece.rank)] += rows * (ranks - 1);
+  if (component.full) std::fill(takers.begin(), takers.end(), met);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const double rows = weight * static_cast<double>(pieces[i].rows.size());
+    sum.add(pieces[i].rank, -rows, rows * (takers[i] - 1));
+  }
+}
+
+void TrafficCounter::add_moves(const Component& component, std::span<const OwnedRange> pieces,
+                               std::span<const std::int32_t> takers, std::span<const Move> moves,
+                               TrafficSum& sum) const {
+  if (component.count == 0) return;
+  const double weight = problem_->slices(component)[0].weight;
+  const auto piece_at = [&](std::int64_t row) {
+    return std::partition_point(pieces.begin(), pieces.end(), [&](const OwnedRange& p) { return p.rows.end <= row; });
+  };
+  // Who receives and sends the rows that change their owner, as long as nobody's reach changes.
+  for (const Move& move : moves) {
+    const double rows = weight * static_cast<double>(move.rows.size());
+    const auto piece = static_cast<std::size_t>(piece_at(move.rows.begin) - pieces.begin());
+    const double sent = takers.empty() ? 0 : rows * (takers[piece] - 1);
+    sum.add(move.from, rows, -sent);
+    sum.add(move.to, -rows, sent);
+  }
+  for (const std::int32_t rank : {moves[0].from, moves[0].to}) {
+    const std::int64_t before = reach(component, pieces, rank, [](Range rows) { return rows.end; });
+    const auto kept = [&](Range rows) {
+      // What a rank gives away at the end of a piece may lie in several moves.
+      for (std::size_t i = 0; i < moves.size(); ++i) {
+        if (moves[i].from != rank || moves[i].rows.end != rows.end || moves[i].rows.begin < rows.begin) continue;
+        rows.end = moves[i].rows.begin;
+        if (rows.empty()) break;
+        i = static_cast<std::size_t>(-1);
+      }
+      return rows.end;
+    };
+    std::int64_t after = reach(component, pieces, rank, kept);
+    for (const Move& move : moves)
+      if (move.to == rank) after = std::max(after, component.full ? component.rows.end : move.rows.end);
+    if (after == before) continue;
+    const double sign = after > before ? weight : -weight;
+    const Range rows = {std::min(before, after), std::max(before, after)};
+    sum.add(rank, sign * static_cast<double>(rows.size()), 0);
+    // Their owners send them to one rank more or less.
+    for (auto piece = piece_at(rows.begin); piece != pieces.end() && piece->rows.begin < rows.end; ++piece)
+      sum.add(piece->rank, 0, sign * static_cast<double>(intersect(piece->rows, rows).size()));
+    for (const Move& move : moves) {
+      const double moved = sign * static_cast<double>(intersect(move.rows, rows).size());
+      sum.add(move.from, 0, -moved);
+      sum.add(move.to, 0, moved);
+    }
   }
 }
 
 void TrafficCounter::add_general(const Component& component, std::span<const OwnedRange> pieces, double sign,
-                                 RowTraffic& traffic) {
+                                 TrafficSum& sum) {
   const std::span<const WeightedSlice> slices = problem_->slices(component);
   order_.resize(pieces.size());
   for (std::size_t i = 0; i < pieces.size(); ++i) order_[i] = static_cast<std::int32_t>(i);
@@ -74,10 +113,9 @@ void TrafficCounter::add_general(const Component& component, std::span<const Own
     borders_.clear();
     for (std::size_t i = 0, last = 0; i < order_.size(); i = last) {
       for (last = i; last < order_.size() && rank_of(last) == rank_of(i);) ++last;
-      traffic.received[static_cast<std::size_t>(rank_of(i))] +=
-          weight * count_needs(slices.subspan(s, next - s), pieces, i, last);
+      sum.add(rank_of(i), weight * count_needs(slices.subspan(s, next - s), pieces, i, last), 0);
     }
-    if (problem_->together()) count_sends(pieces, weight, traffic);
+    if (problem_->together()) count_sends(pieces, weight, sum);
   }
 }
 
@@ -116,7 +154,7 @@ double TrafficCounter::count_needs(std::span<const WeightedSlice> slices, std::s
   return rows;
 }
 
-void TrafficCounter::count_sends(std::span<const OwnedRange> pieces, double weight, RowTraffic& traffic) {
+void TrafficCounter::count_sends(std::span<const OwnedRange> pieces, double weight, TrafficSum& sum) {
   std::sort(borders_.begin(), borders_.end());
   std::size_t border = 0;
   std::int64_t takers = 0;
@@ -130,7 +168,7 @@ void TrafficCounter::count_sends(std::span<const OwnedRange> pieces, double weig
       takers += borders_[border].second;
     }
     sent += takers * (piece.rows.end - row);
-    traffic.sent[static_cast<std::size_t>(piece.rank)] += weight * static_cast<double>(sent);
+    sum.add(piece.rank, 0, weight * static_cast<double>(sent));
   }
 }
 
