@@ -27,10 +27,8 @@ void launch_backward(const Space& space, const BackwardProblem& problem) {
   packed.place(memory, batch);
   auto* const ranges = reinterpret_cast<SliceRange*>(memory + packed.bytes(batch));
   BackwardOrder& order = scratch.order();
-  // Larger groups are fetched less often, as long as there is work for all threads.
-  const std::int64_t large = 2 * group_rows, items = shape.total_q / large * shape.heads_kv;
-  const std::int64_t rows_of_group = items >= 8 * space.concurrency() ? large : group_rows;
-  order.build(problem.rows, rows_of_group);
+  const std::int64_t group_size = rows_of_group(shape, space.concurrency());
+  order.build(problem.rows, group_size);
   const Real score_factor = portable::PairGradient<Real>::score_factor(shape);
 
   portable::launch_delta<Space, Scalar>(space, problem, "caesura::backward::host_simd::delta",
@@ -47,7 +45,7 @@ void launch_backward(const Space& space, const BackwardProblem& problem) {
       const std::span<const GroupPair> level = order.level(i);
       launch_range(space, "caesura::backward::host_simd", static_cast<std::int64_t>(level.size()) * heads,
                    Backward<Scalar, Words>{problem, packed, portable::PairGradient<Real>(shape), score_factor,
-                                           level.data(), ranges, rows_of_group, heads, first});
+                                           level.data(), ranges, group_size, heads, first});
     }
     launch_range(space, "caesura::backward::host_simd::store_queries", heads * group * q_blocks,
                  StoreQueryBlock<Words, Scalar>{packed, problem, first * group});

@@ -15,6 +15,12 @@ namespace caesura::host_simd {
 /// Rows of a group, or a multiple of so many: a work item of the backward is a group of queries with a group of keys, of one key head.
 inline constexpr std::int64_t group_rows = 256;
 
+/// Larger groups are fetched less often, as long as there is work for all threads.
+inline std::int64_t rows_of_group(const AttentionShape& shape, int threads) {
+  const std::int64_t large = 2 * group_rows, items = shape.total_q / large * shape.heads_kv;
+  return items >= std::int64_t{8} * threads ? large : group_rows;
+}
+
 struct GroupPair {
   std::int32_t queries = 0;
   std::int32_t keys = 0;

@@ -190,38 +190,44 @@ Write replacing(std::int64_t rows, int heads, int dim) {
                                                                                          : Write::replace;
 }
 
-/// One vector of values that replaces others.
-template <class Real>
-KOKKOS_FORCEINLINE_FUNCTION void replace(Real* to, const Vector<Real>& value, Write write) {
-  if (write == Write::stream && reinterpret_cast<std::uintptr_t>(to) % sizeof(value) == 0) {
-    stream<Real>(to, value);
-  } else {
-    store<Real>(to, value);
+/// Writes \p count values times \p factor, a row's neighbors.
+template <class Value, class Real>
+KOKKOS_FORCEINLINE_FUNCTION void write_row(Value* to, const Real* from, Real factor, int count, Write write) {
+  if (write == Write::add) {
+    for (int j = 0; j < count; ++j) {
+      // Adding zero would turn -0 into 0: what nobody saw keeps its bits.
+      const Real value = factor * from[j];
+      to[j] = value == Real(0) ? to[j] : static_cast<Value>(static_cast<Real>(to[j]) + value);
+    }
+    return;
   }
+  // + 0: a negative factor must not turn the zeros of what nobody saw into -0.
+  const auto value = [&](int j) { return static_cast<Value>(factor * from[j] + Real(0)); };
+  constexpr int of_line = line_bytes / static_cast<int>(sizeof(Value));
+  int done = 0;
+  if (write == Write::stream && reinterpret_cast<std::uintptr_t>(to) % line_bytes == 0) {
+    for (; done + of_line <= count; done += of_line) {
+      if constexpr (std::is_same_v<Value, Real>) {
+        Raw<Real, of_line> line;
+        std::memcpy(&line, from + done, line_bytes);
+        stream_line(to + done, factor * line + Real(0));
+      } else {
+        alignas(line_bytes) Value line[of_line];
+        for (int j = 0; j < of_line; ++j) line[j] = value(done + j);
+        stream_line(to + done, static_cast<const void*>(line));
+      }
+    }
+  }
+  for (; done < count; ++done) to[done] = value(done);
 }
 
-/// Writes \p count values times \p factor into a row of a tensor, from column \p column on.
+/// The same in a row of a tensor, from column \p column on.
 template <class Scalar, class Real>
 void write_values(const TensorRef& tensor, std::int64_t row, int head, int column, int count, const Real* from,
                   Real factor, Write write) {
   with_type<Scalar>(tensor, [&](auto type) {
-    using Value = decltype(type);
-    Value* to = static_cast<Value*>(tensor.data) + tensor.offset(row, head) + column;
-    if (write != Write::add) {
-      // + 0: a negative factor must not turn the zeros of what nobody saw into -0.
-      int j = 0;
-      if constexpr (std::is_same_v<Value, Real>) {
-        for (; j + width<Real> <= count; j += width<Real>)
-          replace<Real>(to + j, load<Real>(from + j) * Vector<Real>(factor) + Vector<Real>(Real(0)), write);
-      }
-      for (; j < count; ++j) to[j] = static_cast<Value>(factor * from[j] + Real(0));
-    } else {
-      for (int j = 0; j < count; ++j) {
-        // Adding zero would turn -0 into 0: what nobody saw keeps its bits.
-        const Real value = factor * from[j];
-        to[j] = value == Real(0) ? to[j] : static_cast<Value>(static_cast<Real>(to[j]) + value);
-      }
-    }
+    auto* const to = static_cast<decltype(type)*>(tensor.data) + tensor.offset(row, head) + column;
+    write_row(to, from, factor, count, write);
   });
 }
 
@@ -231,26 +237,29 @@ template <class Scalar, class Real>
 void unpack_lanes(const TensorRef& tensor, std::int64_t begin, int count, int head, int dim, const Real* from,
                   int pitch, const Vector<Real>& factor, Write write) {
   constexpr int size = width<Real>;
-  const bool direct = write != Write::add && tensor.type == scalar_type_v<Real>;
-  for (int d = 0; d < dim; d += size) {
-    const int columns = std::min(size, dim - d);
-    Raw<Real, size> matrix[size];
-    for (int j = 0; j < size; ++j) {
-      const Vector<Real> value = j < columns ? load<Real>(from + (d + j) * pitch) * factor : Vector<Real>(Real(0));
-      matrix[j] = std::bit_cast<Raw<Real, size>>(value + Vector<Real>(Real(0)));  // -0 as in write_values
-    }
-    transpose<size, Real, size>(matrix);
-    alignas(64) Real rows[size][size];
-    for (int i = 0; i < size; ++i) std::memcpy(rows[i], &matrix[i], sizeof(matrix[i]));
-    for (int i = 0; i < count; ++i) {
-      if (direct && columns == size) {
-        Real* const to = static_cast<Real*>(tensor.data) + tensor.offset(begin + i, head) + d;
-        replace<Real>(to, load<Real>(rows[i]), write);
-      } else {
-        write_values<Scalar>(tensor, begin + i, head, d, columns, rows[i], Real(1), write);
+  constexpr int step = std::max(size, line_bytes / static_cast<int>(sizeof(Scalar)));  // columns: whole lines
+  with_type<Scalar>(tensor, [&](auto type) {
+    using Value = decltype(type);
+    for (int d = 0; d < dim; d += step) {
+      const int columns = std::min(step, dim - d);
+      alignas(64) Real rows[size][step];
+      for (int c = 0; c < columns; c += size) {
+        Raw<Real, size> matrix[size];
+        for (int j = 0; j < size; ++j) {
+          matrix[j] = c + j < columns ? std::bit_cast<Raw<Real, size>>(load<Real>(from + (d + c + j) * pitch) * factor)
+                                      : Raw<Real, size>{};
+        }
+        transpose<size, Real, size>(matrix);
+        for (int i = 0; i < size; ++i) std::memcpy(rows[i] + c, &matrix[i], sizeof(matrix[i]));
+      }
+      for (int i = 0; i < count; ++i) {
+        Value* const to = static_cast<Value*>(tensor.data) + tensor.offset(begin + i, head) + d;
+        // Whole lines have a count that the compiler knows.
+        columns == step ? write_row(to, rows[i], Real(1), step, write)
+                        : write_row(to, rows[i], Real(1), columns, write);
       }
     }
-  }
+  });
 }
 
 }  // namespace caesura::host_simd

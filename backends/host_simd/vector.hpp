@@ -10,7 +10,9 @@
 #include <Kokkos_SIMD.hpp>
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 #include <type_traits>
 #include <utility>
@@ -45,18 +47,33 @@ KOKKOS_FORCEINLINE_FUNCTION void store(Real* to, const Vector<Real>& value) {
   value.copy_to(to, Kokkos::Experimental::simd_flag_default);
 }
 
-/// Writes a cache line past the caches where one vector is a line; else as `store` does. \p to is aligned to the vector.
-template <class Real>
-KOKKOS_FORCEINLINE_FUNCTION void stream(Real* to, const Vector<Real>& value) {
-#if defined(__AVX512F__)
-  _mm512_stream_si512(reinterpret_cast<__m512i*>(to), std::bit_cast<__m512i>(value));
+inline constexpr int line_bytes = 64;  ///< of a cache line
+
+/// Copies a cache line past the caches, where the target has a way to do that. Both are aligned to it.
+inline void stream_line(void* to, const void* from) {
+#if defined(__AVX__)
+  // In halves: compilers convert in such vectors, and a store of half a line would hold up a load of all of it.
+  for (int half = 0; half < 2; ++half)
+    _mm256_stream_si256(static_cast<__m256i*>(to) + half, _mm256_load_si256(static_cast<const __m256i*>(from) + half));
 #else
-  store<Real>(to, value);
+  std::memcpy(to, from, line_bytes);
 #endif
 }
-/// Orders `stream`s of this thread before what it writes later, such as the signal that its work is done.
-inline void fence_streams() {
+/// The same from a vector of as many bytes.
+template <class Values>
+KOKKOS_FORCEINLINE_FUNCTION void stream_line(void* to, const Values& line) {
+  static_assert(sizeof(Values) == line_bytes);
 #if defined(__AVX512F__)
+  _mm512_stream_si512(static_cast<__m512i*>(to), (__m512i)line);
+#else
+  alignas(line_bytes) std::byte bytes[line_bytes];
+  std::memcpy(bytes, &line, line_bytes);
+  stream_line(to, static_cast<const void*>(bytes));
+#endif
+}
+/// Orders `stream_line`s of this thread before what it writes later, such as the signal that its work is done.
+inline void fence_streams() {
+#if defined(__AVX__)
   _mm_sfence();
 #endif
 }

@@ -110,6 +110,7 @@ struct Forward {
       }
     }
     for_each_work([&](const Work& work) { store_work(scratch, work); });
+    host_simd::fence_streams();
   }
 
  private:
@@ -374,6 +375,8 @@ struct Forward {
     const Slice& slice = *work.slice;
     const int lanes = work.lanes();
     float* const factor = scratch.sum + work.lane;
+    const auto write =
+        host_simd::replacing<bfloat16>(problem.shape.total_q, problem.shape.heads_q, problem.shape.dim_v);
     for (int lane = 0; lane < slice.rows; ++lane) {
       const float top = scratch.top[work.lane + lane], highest = scratch.highest[work.lane + lane];
       const float shift = top == highest ? 1.0F : portable::exp2(top - highest);
@@ -383,7 +386,7 @@ struct Forward {
     for (int lane = 0; lane < slice.rows; lane += size)
       host_simd::unpack_lanes<bfloat16, float>(problem.out, slice.begin + lane, std::min(size, slice.rows - lane),
                                                work.head, problem.shape.dim_v, out_of(scratch, work) + lane, lanes,
-                                               host_simd::load<float>(factor + lane), host_simd::Write::replace);
+                                               host_simd::load<float>(factor + lane), write);
   }
 };
 
