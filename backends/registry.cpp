@@ -129,7 +129,7 @@ Kernel<Space> host_tile_family() {
   result.refuses_backward = refuses;
 #ifdef CAESURA_HAS_BFLOAT16_TILES
   result.forward = host_tile::forward<Space>;
-  result.backward = host_simd::backward<Space, bfloat16>;
+  result.backward = host_tile::backward<Space>;
 #endif
   return result;
 }

@@ -21,13 +21,15 @@ struct Product {
   float* c = nullptr;                 ///< `(rows, columns)`
   std::int64_t c_bytes = 0;           ///< between rows
   int rows = 0, columns = 0, depth = 0;
-  bool adds = false;  ///< to what \p c holds; else it is overwritten
+  bool adds = false;             ///< to what \p c holds; else it is overwritten
+  const float* ahead = nullptr;  ///< sums that a later product loads, 4 KiB in one piece as c's: asked for meanwhile
 };
 
 namespace impl {
 
 template <int rows, int columns>
-inline void multiply_block(const Product& product, const std::uint32_t* a, const std::uint32_t* b, float* c) {
+inline void multiply_block(const Product& product, const std::uint32_t* a, const std::uint32_t* b, float* c,
+                           const float* ahead) {
   const std::int64_t a_bytes = product.a_bytes, b_bytes = product.b_bytes, c_bytes = product.c_bytes;
   float* const lower = c + 4 * c_bytes;
   if (product.adds) {
@@ -42,6 +44,11 @@ inline void multiply_block(const Product& product, const std::uint32_t* a, const
     clear_tile<3>();
   }
   for (int i = 0; i < product.depth; ++i) {
+    if (ahead != nullptr) {
+      constexpr int lines = 8;  // a step; all of them in 256 rows of depth
+#pragma GCC unroll 8
+      for (int line = 0; line < lines; ++line) __builtin_prefetch(ahead + (i * lines + line) * tile_columns, 1, 3);
+    }
     load_tile<4>(a, a_bytes);
     load_tile<6>(b, b_bytes);
     if constexpr (columns == 2) load_tile<7>(b + tile_columns, b_bytes);
@@ -68,11 +75,15 @@ inline void multiply(const Product& product) {
       const std::uint32_t* const a = product.a + row * product.a_row;
       const std::uint32_t* const b = product.b + column * tile_columns;
       float* const c = product.c + row * 4 * product.c_bytes + column * tile_columns;
+      const bool is_last = row + 2 >= product.rows;
+      const float* const ahead = product.ahead == nullptr || is_last ? product.ahead : c + 8 * product.c_bytes;
       const bool two_columns = column + 1 < product.columns;
       if (row + 1 < product.rows) {
-        two_columns ? impl::multiply_block<2, 2>(product, a, b, c) : impl::multiply_block<2, 1>(product, a, b, c);
+        two_columns ? impl::multiply_block<2, 2>(product, a, b, c, ahead)
+                    : impl::multiply_block<2, 1>(product, a, b, c, ahead);
       } else {
-        two_columns ? impl::multiply_block<1, 2>(product, a, b, c) : impl::multiply_block<1, 1>(product, a, b, c);
+        two_columns ? impl::multiply_block<1, 2>(product, a, b, c, ahead)
+                    : impl::multiply_block<1, 1>(product, a, b, c, ahead);
       }
     }
   }

@@ -23,15 +23,19 @@ using Word = Words::Word;
 
 inline constexpr int max_row = 512 + 2 * tile_depth;  ///< numbers of a row, padded
 
-/// One row, zeros up to \p padded.
-inline void read_row(const RowSpan& span, std::int64_t row, int padded, bfloat16* to) {
-  if (row < span.end && span.tensor.type == ScalarType::bfloat16) {
-    const auto* from = host_simd::row_of<bfloat16>(span.tensor, row, span.head);
-    std::memcpy(static_cast<void*>(to), from, sizeof(bfloat16) * static_cast<std::size_t>(span.dim));
-    std::memset(static_cast<void*>(to + span.dim), 0, sizeof(bfloat16) * static_cast<std::size_t>(padded - span.dim));
-  } else {
-    host_simd::read_values<Words, bfloat16>(span, row, 1, padded, to);
+/// Where one row begins, with zeros up to \p padded numbers: in the tensor if it has them so, else in \p line.
+inline const bfloat16* row_at(const RowSpan& span, std::int64_t row, int padded, bfloat16* line) {
+  if (row >= span.end || span.tensor.type != ScalarType::bfloat16) {
+    host_simd::read_values<Words, bfloat16>(span, row, 1, padded, line);
+    return line;
   }
+  const auto* const from = host_simd::row_of<bfloat16>(span.tensor, row, span.head);
+  const auto bytes = static_cast<std::int64_t>(sizeof(bfloat16)) * span.dim;
+  host_simd::prefetch(from + tile_rows * span.tensor.row_stride, bytes);
+  if (padded == span.dim) return from;
+  std::memcpy(static_cast<void*>(line), from, static_cast<std::size_t>(bytes));
+  std::memset(static_cast<void*>(line + span.dim), 0, sizeof(bfloat16) * static_cast<std::size_t>(padded - span.dim));
+  return line;
 }
 
 /// Tiles of 16 rows from \p begin, one for each 32 numbers of dim.
@@ -39,9 +43,9 @@ inline void pack_rows(const RowSpan& span, std::int64_t begin, Word* to) {
   const int depth = round_up(span.dim, tile_depth);
   alignas(64) bfloat16 line[max_row];
   for (int i = 0; i < tile_rows; ++i) {
-    read_row(span, begin + i, depth, line);
+    const bfloat16* const row = row_at(span, begin + i, depth, line);
     for (int d = 0; d < depth; d += tile_depth)
-      std::memcpy(to + d / tile_depth * tile_words + i * tile_columns, line + d, 64);
+      std::memcpy(to + d / tile_depth * tile_words + i * tile_columns, row + d, 64);
   }
 }
 
@@ -49,10 +53,11 @@ inline void pack_rows(const RowSpan& span, std::int64_t begin, Word* to) {
 inline void pack_lanes(const RowSpan& span, std::int64_t begin, Word* to, int pitch) {
   const int depth = round_up(span.dim, tile_depth);
   alignas(64) bfloat16 lines[tile_columns][max_row];
-  for (int i = 0; i < tile_columns; ++i) read_row(span, begin + i, depth, lines[i]);
+  const bfloat16* rows[tile_columns];
+  for (int i = 0; i < tile_columns; ++i) rows[i] = row_at(span, begin + i, depth, lines[i]);
   for (int d = 0; d < depth; d += tile_depth) {
     Raw<Word, 16> matrix[16];
-    for (int i = 0; i < 16; ++i) std::memcpy(&matrix[i], lines[i] + d, 64);
+    for (int i = 0; i < 16; ++i) std::memcpy(&matrix[i], rows[i] + d, 64);
     host_simd::transpose<16, Word, 16>(matrix);
     for (int r = 0; r < 16; ++r) std::memcpy(to + (d / 2 + r) * pitch, &matrix[r], 64);
   }
@@ -62,13 +67,12 @@ inline void pack_lanes(const RowSpan& span, std::int64_t begin, Word* to, int pi
 /// values and NaN.
 inline void zip_rows(const RowSpan& span, std::int64_t row, int columns, Word* to, Raw<Word, 16>& special) {
   alignas(64) bfloat16 lines[2][max_row];
-  read_row(span, row, columns, lines[0]);
-  read_row(span, row + 1, columns, lines[1]);
+  const bfloat16* const rows[2] = {row_at(span, row, columns, lines[0]), row_at(span, row + 1, columns, lines[1])};
   constexpr Word exponent = 0x7f80;
   for (int c = 0; c < columns; c += 16) {
     Raw<std::uint16_t, 16> low, high;
-    std::memcpy(&low, lines[0] + c, 32);
-    std::memcpy(&high, lines[1] + c, 32);
+    std::memcpy(&low, rows[0] + c, 32);
+    std::memcpy(&high, rows[1] + c, 32);
     const auto words = __builtin_convertvector(low, Raw<Word, 16>) | __builtin_convertvector(high, Raw<Word, 16>) << 16;
     special |= (Raw<Word, 16>)(((words & exponent) == exponent) | ((words & exponent << 16) == exponent << 16));
     std::memcpy(to + c, &words, 64);
@@ -97,6 +101,23 @@ inline bool pack_columns(const RowSpan& span, std::int64_t begin, int steps, int
       Word* const tile = to + (c / 16 * pitch + j) * tile_words;
       for (int i = 0; i < 16; ++i) std::memcpy(tile + i * tile_columns, &matrix[i], 64);
     }
+  }
+  return any_of(special);
+}
+
+/// Columns of a panel: what lies row by row is cut into panels, so that 2 x 2 tiles are contiguous.
+inline constexpr int panel_columns = 2 * tile_columns;
+
+/// Rows as the depth of B: the words of columns `32 p ..` and rows `begin + 2 r`, `.. + 2 r + 1` at
+/// `to + p * pitch + r * panel_columns`, for \p rows rows. Returns whether a value is infinite or NaN.
+inline bool pack_pairs(const RowSpan& span, std::int64_t begin, int rows, int pitch, Word* to) {
+  const int columns = round_up(span.dim, tile_columns);
+  Raw<Word, 16> special = {};
+  alignas(64) Word line[max_row];
+  for (int r = 0; r < rows / 2; ++r) {
+    zip_rows(span, begin + 2 * r, columns, line, special);
+    for (int c = 0; c < columns; c += tile_columns)
+      std::memcpy(to + c / panel_columns * pitch + r * panel_columns + c % panel_columns, line + c, 64);
   }
   return any_of(special);
 }

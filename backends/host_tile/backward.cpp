@@ -1,0 +1,64 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "backends/host_tile/backward.hpp"
+
+#include "backends/host_simd/heads.hpp"
+#include "backends/host_simd/scratch.hpp"
+#include "backends/host_tile/host_tile.hpp"
+#include "backends/portable/launch_delta.hpp"
+
+namespace caesura::host_tile {
+
+template <class Space>
+void backward(const Space& space, const BackwardProblem& problem) {
+  using Tile = portable::Tile<Space, float>;
+  using host_simd::launch_range;
+  const AttentionShape& shape = problem.shape;
+  PackedBackward packed(shape);
+  const std::int64_t q_blocks = packed.layout.q_blocks, k_blocks = packed.layout.k_blocks;
+  const int group = packed.group;
+  const int batch = host_simd::heads_in_flight(shape, packed.bytes(1));
+  const std::int64_t slices = q_blocks * block_slices;
+  const std::int64_t range_count = slices * problem.rows.intervals.layers;
+  host_simd::Scratch& scratch = host_simd::Scratch::of_this_thread();
+  std::byte* const memory =
+      scratch.reserve(packed.bytes(batch) + range_count * static_cast<std::int64_t>(sizeof(SliceRange)));
+  packed.place(memory, batch);
+  auto* const ranges = reinterpret_cast<SliceRange*>(memory + packed.bytes(batch));
+  host_simd::BackwardOrder& order = scratch.order();
+  const std::int64_t group_size = host_simd::rows_of_group(shape, space.concurrency());
+  order.build(problem.rows, group_size);
+  Arena counting(nullptr);
+  const PairBlock block(counting);
+
+  portable::launch_delta<Space, bfloat16>(space, problem, "caesura::backward::host_tile::delta",
+                                          "caesura::backward::host_tile::sink");
+  launch_range(space, "caesura::backward::host_tile::ranges", range_count,
+               host_simd::FindSliceRanges<float>{problem.rows.intervals, slices, ranges});
+  for (int first = 0; first < shape.heads_kv; first += batch) {
+    const int heads = std::min(batch, shape.heads_kv - first);
+    launch_range(space, "caesura::backward::host_tile::pack_keys", heads * k_blocks,
+                 PackKeyBlock{packed, problem, first});
+    launch_range(space, "caesura::backward::host_tile::pack_queries", heads * group * q_blocks,
+                 PackQueryBlock{packed, problem, first * group});
+    for (std::size_t i = 0; i < order.levels(); ++i) {
+      const std::span<const GroupPair> level = order.level(i);
+      portable::launch_items<Space, Tile>(
+          space, "caesura::backward::host_tile", static_cast<std::int64_t>(level.size()) * heads, counting.used(),
+          Backward<Space>{problem, packed, portable::PairGradient<float>(shape),
+                          portable::PairGradient<float>::score_factor(shape), level.data(), ranges,
+                          group_size / backward_block, heads, first, counting.used()});
+    }
+    launch_range(space, "caesura::backward::host_tile::store_queries", heads * group * q_blocks,
+                 StoreQueryBlock{packed, problem, first * group});
+    launch_range(space, "caesura::backward::host_tile::store_keys", heads * k_blocks,
+                 StoreKeyBlock{packed, problem, first});
+  }
+}
+
+#define CAESURA_INSTANTIATE(Space) template void backward<Space>(const Space&, const BackwardProblem&);
+CAESURA_FOR_EACH_SPACE(CAESURA_INSTANTIATE)
+#undef CAESURA_INSTANTIATE
+
+}  // namespace caesura::host_tile
