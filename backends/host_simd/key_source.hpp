@@ -23,6 +23,13 @@ inline int heads_of_item(int group) {
   return heads;
 }
 
+/// Query heads of an item that finds its keys packed: they fetch a block once, as long as there is work for all threads.
+/// \p heads are those of a launch.
+inline int heads_of_packed_item(const ForwardProblem& problem, int heads, int heads_of_item, int threads) {
+  const std::int64_t items = std::int64_t{problem.rows.schedule.tiles} * heads / heads_of_item;
+  return items >= std::int64_t{8} * threads ? heads_of_item : 1;
+}
+
 /// Whether packing all keys first pays: a block that is packed is written to memory and read again, one that an item packs
 /// for itself stays in its cache, but is packed by each item. \p break_even is the number of items a block.
 inline KeySource key_source(const ForwardProblem& problem, int heads_of_item, std::int32_t key_block,

@@ -39,9 +39,7 @@ void launch_forward(const Space& space, const ForwardProblem& problem) {
     launch_range(
         space, "caesura::forward::host_simd::pack", keys.blocks,
         PackKeys<Words, Scalar>{keys, problem.k, problem.v, shape.total_k, first, heads, shape.dim_qk, shape.dim_v});
-    // Heads that share a packed block fetch it once, as long as there is work for all threads.
-    const std::int64_t items = std::int64_t{problem.rows.schedule.tiles} * heads * group / of_group;
-    run(first * group, heads * group, items >= 8 * space.concurrency() ? of_group : 1);
+    run(first * group, heads * group, heads_of_packed_item(problem, heads * group, of_group, space.concurrency()));
   }
 }
 

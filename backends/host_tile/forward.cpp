@@ -40,7 +40,8 @@ void forward(const Space& space, const ForwardProblem& problem) {
     host_simd::launch_range(
         space, "caesura::forward::host_tile::pack", keys.blocks,
         PackKeys{keys, problem.k, problem.v, shape.total_k, first, heads, shape.dim_qk, shape.dim_v});
-    run(first * group, heads * group, 1);
+    run(first * group, heads * group,
+        host_simd::heads_of_packed_item(problem, heads * group, heads_of_item, space.concurrency()));
   }
 }
 
