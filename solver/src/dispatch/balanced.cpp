@@ -9,6 +9,8 @@
 #include <array>
 #include <cmath>
 #include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace caesura::solver::impl {
@@ -88,17 +90,17 @@ void polish(Deal& deal) {
   }
 }
 
-/// Whether traffic takes much less time than compute.
-bool hides_easily(const Deal& deal) {
+/// Whether traffic takes less time than that share of what compute takes.
+bool hides(const Deal& deal, double share) {
   const Problem& problem = deal.problem();
-  return deal.most_rows() * problem.seconds_per_row() < 0.8 * deal.mean_work() * problem.seconds_per_pair();
+  return deal.most_rows() * problem.seconds_per_row() < share * deal.mean_work() * problem.seconds_per_pair();
 }
 
 /// A greedy dealing can be more even than any that saves rows. Where its rows might hide too, the fastest of them.
 std::optional<Deal> greedy_rival(const Deal& best) {
   const Problem& problem = best.problem();
   std::optional<Deal> fastest;
-  if (!hides_easily(best) || best.most_work() < (1 + 1e-6) * best.mean_work()) return fastest;
+  if (!hides(best, 1.02) || best.most_work() < (1 + 1e-6) * best.mean_work()) return fastest;
   const std::int64_t chunk = default_chunk(problem);
   const auto offer = [&](std::vector<OwnedRange> owned) {
     Deal greedy = deal_as(problem, std::move(owned));
@@ -177,12 +179,34 @@ void level(Deal& deal, const Even& even) {
   deal.measure_work();
 }
 
+/// Where somebody sends much more than anybody receives, others take over some of these rows. The step takes no longer than \p seconds.
+void limit_sends(Deal& deal, double seconds) {
+  const Problem& problem = deal.problem();
+  const auto holds = [](const Deal& now) { return most_sent(now) <= most_sent_share * most_received(now); };
+  if (holds(deal)) return;
+  const double tolerated = deal.mean_work() * (1 + problem.tolerance());
+  Deal other = deal;
+  Polish search(other);
+  Polish::Rule rule = {.most_work =
+                           std::max(deal.most_work(), std::min(tolerated, seconds / problem.seconds_per_pair()))};
+  rule.moves = 2 * problem.ranks();
+  for (const std::size_t partners : {16, 64}) {
+    rule.free_rows = 0.995 * most_sent_share * most_received(other);
+    rule.partners = partners;
+    if (!holds(other)) search.limit_sends(rule);
+  }
+  other.measure_work();
+  if (other.most_work() <= std::max(deal.most_work(), tolerated) && other.step_seconds() <= seconds)
+    deal = std::move(other);
+}
+
 /// The best dealings, best first.
 class Best {
  public:
   explicit Best(std::int32_t ranks) : saves_rows_(ranks <= few_ranks), count_(ranks <= 8 ? 6 : 1) {}
 
-  const Deal& front() const { return deals_.front().deal; }
+  const Deal& front() const& { return deals_.front().deal; }
+  Deal front() && { return std::move(deals_.front().deal); }
   void offer(Deal deal) {
     const double cost = seconds_of(deal);
     if (deals_.size() == count_ && deals_.back().cost <= cost) return;
@@ -262,6 +286,16 @@ constexpr std::array<Recipe, 16> recipes = {
      {.headroom = 0.8, .spare = 0.1, .light = true, .least_group = 3.2, .short_share = 0.125, .price = 1.7, .heads = 4},
      {.headroom = 0, .least_group = 2.2, .short_share = 0.125, .price = 0.85, .heads = 1}}};
 
+/// Of the rank that has the most, where each has one of the consecutive ranges \p owned.
+double most_pairs(const Problem& problem, std::span<const OwnedRange> owned) {
+  std::vector<std::int64_t> borders = {0};
+  for (const OwnedRange& range : owned)
+    if (range.rows.end > borders.back()) borders.push_back(range.rows.end);
+  double most = 0;
+  for (const Chunk& chunk : cut_chunks(problem, borders)) most = std::max(most, chunk.pairs);
+  return most;
+}
+
 /// Whether another recipe may be tried after so many that looked at so many pieces: as many as a few milliseconds allow.
 bool has_time(const Problem& problem, const Deal& best, std::size_t tried, std::int64_t looked_at) {
   const std::int64_t ranks = problem.ranks();
@@ -272,7 +306,7 @@ bool has_time(const Problem& problem, const Deal& best, std::size_t tried, std::
   if (most_sent(best) > most_sent_share * most_received(best))
     return (tried == 1 && ranks <= many_ranks) || (early && tried < usual + 2);
   // Other settings save rows, which have time enough here.
-  if (ranks > 40 && hides_easily(best)) return false;
+  if (ranks > 40 && hides(best, 0.8)) return false;
   return early && tried < usual;
 }
 
@@ -291,9 +325,10 @@ std::vector<OwnedRange> deal_balanced(const Problem& problem) {
     looked_at += deal.looked_at();
     best.offer(std::move(deal));
   }
-  Deal contiguous = deal_as(problem, deal_contiguous(problem));
-  const bool is_even = contiguous.most_work() < 1.5 * contiguous.mean_work();
+  const std::vector<OwnedRange> consecutive = deal_contiguous(problem);
+  const bool is_even = most_pairs(problem, consecutive) < 1.5 * problem.mean_pairs();
   if (is_even || problem.ranks() <= 8) {
+    Deal contiguous = deal_as(problem, consecutive);
     polish(contiguous);
     best.offer(std::move(contiguous));
   }
@@ -308,10 +343,20 @@ std::vector<OwnedRange> deal_balanced(const Problem& problem) {
     polish(greedy);
     best.offer(std::move(greedy));
   }
-  best.save_rows();
+  const auto is_faster = [&](const std::optional<Deal>& rival) {
+    return rival && rival->step_seconds() < best.front().step_seconds();
+  };
   std::optional<Deal> rival = greedy_rival(best.front());
-  if (rival && best.front().step_seconds() > rival->step_seconds()) best.level(std::move(*rival));
-  return best.front().owned();
+  if (!is_faster(rival)) {
+    best.save_rows();
+    if (!rival) rival = greedy_rival(best.front());
+  }
+  // Sends may cost a thousandth of the step, but not make it longer than the rival's.
+  const double rival_step = rival ? rival->step_seconds() : HUGE_VAL;
+  if (is_faster(rival)) best.level(std::move(*rival));
+  Deal deal = std::move(best).front();
+  limit_sends(deal, std::clamp(rival_step, deal.step_seconds(), 1.001 * deal.step_seconds()));
+  return deal.owned();
 }
 
 }  // namespace caesura::solver::impl

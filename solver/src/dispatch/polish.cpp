@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace caesura::solver::impl {
 
@@ -58,10 +59,10 @@ Range Polish::end_of(const Piece& piece, std::int64_t rows, bool dense) const {
 }
 
 void Polish::make_swap(std::int32_t component, Range rows, std::int32_t giver, std::int32_t taker, const Pieces& light,
-                       std::size_t first) {
+                       std::size_t first, std::int64_t back) {
   swap_.clear();
   swap_.push_back({component, rows, giver, taker});
-  std::int64_t open = rows.size();
+  std::int64_t open = back < 0 ? rows.size() : back;
   for (auto piece = light.begin() + static_cast<std::ptrdiff_t>(first); open > 0; ++piece) {
     const std::int64_t taken = std::min(open, piece->rows.size());
     swap_.push_back({piece->component, end_of(*piece, taken, false), taker, giver});
@@ -83,14 +84,21 @@ void Polish::find_partners(std::int32_t rank, std::size_t count, const Cost& cos
     if (other != rank) partners_.push_back(other);
   keep_best(0);
   const std::size_t found = partners_.size();
+  ++search_;
+  met_[static_cast<std::size_t>(rank)] = search_;
   for (const std::int32_t c : deal_.components_of(rank)) {
-    for (const OwnedRange& piece : deal_.pieces(c))
-      if (piece.rank != rank) partners_.push_back(piece.rank);
+    for (const OwnedRange& piece : deal_.pieces(c)) {
+      if (std::exchange(met_[static_cast<std::size_t>(piece.rank)], search_) != search_)
+        partners_.push_back(piece.rank);
+    }
   }
-  const auto sharing = partners_.begin() + static_cast<std::ptrdiff_t>(found);
-  std::sort(sharing, partners_.end());
-  partners_.erase(std::unique(sharing, partners_.end()), partners_.end());
   keep_best(found);
+  // Nobody is tried twice.
+  const auto sharing = partners_.begin() + static_cast<std::ptrdiff_t>(found);
+  partners_.erase(
+      std::remove_if(sharing, partners_.end(),
+                     [&](std::int32_t other) { return std::find(partners_.begin(), sharing, other) != sharing; }),
+      partners_.end());
 }
 
 void Polish::level_work(const Rule& rule) {
@@ -192,6 +200,60 @@ bool Polish::level_traffic_once(const Rule& rule) {
   return ++stuck_count_ < most_stuck;
 }
 
+void Polish::limit_sends(const Rule& rule) {
+  for (int move = 0; move < rule.moves && limit_sends_once(rule);) ++move;
+}
+
+bool Polish::limit_sends_once(const Rule& rule) {
+  const RowTraffic& traffic = deal_.traffic();
+  const auto most = std::max_element(traffic.sent.begin(), traffic.sent.end());
+  if (*most <= rule.free_rows) return false;
+  const auto busy = static_cast<std::int32_t>(most - traffic.sent.begin());
+  find_partners(busy, rule.partners, [&](std::int32_t rank) { return traffic.sent[static_cast<std::size_t>(rank)]; });
+  const Pieces& own = pieces_of(busy);
+  const double excess = *most - rule.free_rows;
+
+  double best = 0;
+  for (const std::int32_t partner : partners_) {
+    const Pieces& others = pieces_of(partner);
+    for (const Piece& piece : own) {
+      if (!is_shared(piece.component)) continue;
+      const double takers = static_cast<double>(deal_.pieces(piece.component).size());
+      for (std::int64_t rows = piece.rows.size(), tries = 0; rows >= 16 && tries < 6; rows /= 2, ++tries) {
+        if (std::min(excess, static_cast<double>(rows) * takers) <= best) break;
+        const Range given = end_of(piece, rows, true);
+        const double freed = pairs(piece, given);
+        const double least = freed - (rule.most_work - deal_.work(partner));
+        const double limit = freed + (rule.most_work - deal_.work(busy));
+        std::size_t tried = 0;
+        for (auto dense = others.rbegin(); dense != others.rend() && tried < tried_pieces; ++dense, ++tried) {
+          // As few dense rows as work asks for, and else the lightest.
+          const std::int64_t most_dense = std::min(rows, dense->rows.size());
+          const auto back = [&](std::int64_t count) {
+            return pairs(*dense, end_of(*dense, count, true)) + lightest(others, rows - count);
+          };
+          std::int64_t low = 0;
+          std::int64_t high = most_dense;
+          while (low < high) {
+            const std::int64_t middle = low + (high - low) / 2;
+            back(middle) >= least ? high = middle : low = middle + 1;
+          }
+          if (dense->rows_before < rows - low || back(low) < least || back(low) > limit) continue;
+          make_swap(piece.component, given, busy, partner, others, 0, rows - low);
+          if (low > 0) swap_.push_back({dense->component, end_of(*dense, low, true), partner, busy});
+          const Deal::Effect effect = deal_.effect(swap_, rule.free_rows);
+          const double score = -effect.excess - 0.05 * effect.received;
+          if (score > best && effect.most < *most) best = score, best_ = swap_;
+          if (low == 0) break;
+        }
+      }
+    }
+  }
+  if (best == 0) return false;
+  apply(best_);
+  return true;
+}
+
 double Polish::needed_by(std::int32_t c, std::int64_t last) const {
   const Component& component = deal_.component(c);
   if (component.count == 0 || last <= component.rows.begin) return 0;
@@ -271,10 +333,12 @@ bool Polish::save_rows_once(std::int32_t rank, const Rule& rule) {
         const Piece& last = others[behind - 1];
         const std::int64_t part = end - last.rows_before;
         if (part > last.rows.size()) break;
-        // Most are ruled out without being counted.
+        // Most are ruled out without being counted: that work is too little or too much, or that no rows are saved.
+        const double whole = last.pairs_before - others[first].pairs_before;
+        if (whole > most || whole + last.density * static_cast<double>(last.rows.size()) < least) continue;
         const double cut = part < last.rows.size() && !is_shared(last.component) ? static_cast<double>(part) : 0;
         if (grows + cut - (saved[behind] - saved[first]) >= best) continue;
-        const double back = last.pairs_before + pairs(last, end_of(last, part, false)) - others[first].pairs_before;
+        const double back = whole + pairs(last, end_of(last, part, false));
         if (back < least || back > most) continue;
         make_swap(c, piece.rows, rank, partner, others, first);
         const Deal::Effect effect = deal_.effect(swap_, rule.free_rows);

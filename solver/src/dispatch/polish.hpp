@@ -16,7 +16,10 @@ namespace caesura::solver::impl {
 class Polish {
  public:
   explicit Polish(Deal& deal)
-      : deal_(deal), pieces_(static_cast<std::size_t>(deal.problem().ranks())), saved_(pieces_.size()) {}
+      : deal_(deal),
+        pieces_(static_cast<std::size_t>(deal.problem().ranks())),
+        met_(pieces_.size(), 0),
+        saved_(pieces_.size()) {}
 
   struct Rule {
     double most_work = 0;          ///< that a rank may have in the end
@@ -32,6 +35,10 @@ class Polish {
 
   /// Swaps until no rank receives or sends more than `free_rows`, while nobody's work exceeds `most_work`.
   void level_traffic(const Rule& rule);
+
+  /// Swaps until no rank sends more than `free_rows`, while nobody's work exceeds `most_work`. Where work leaves no room, the densest rows
+  /// that come back make up for the lightest. Looks at many pairs of ranks: for what is seldom due.
+  void limit_sends(const Rule& rule);
 
   /// Swaps whole pieces of components that several ranks share, against rows of any density, as long as all ranks together receive fewer
   /// rows. Nobody's work exceeds `most_work`, nobody's rows exceed `most_rows`. Looks at all pairs of ranks: for few of them.
@@ -56,13 +63,14 @@ class Polish {
   }
   /// Pairs of the lightest \p rows; infinite if there are fewer.
   double lightest(const Pieces& pieces, std::int64_t rows) const;
-  /// Fills `swap_`: \p giver gives \p rows of a component, and takes as many of the lightest of \p light from piece \p first on.
+  /// Fills `swap_`: \p giver gives \p rows of a component, and takes as many, or \p back, of the lightest of \p light from piece \p first on.
   void make_swap(std::int32_t component, Range rows, std::int32_t giver, std::int32_t taker, const Pieces& light,
-                 std::size_t first = 0);
+                 std::size_t first = 0, std::int64_t back = -1);
   void apply(const std::vector<Move>& moves);
 
   bool level_work_once(const Rule& rule);
   bool level_traffic_once(const Rule& rule);
+  bool limit_sends_once(const Rule& rule);
   /// With one of `partners_`.
   bool save_rows_once(std::int32_t rank, const Rule& rule);
   bool is_shared(std::int32_t c) const { return deal_.pieces(c).size() > 1; }
@@ -80,6 +88,8 @@ class Polish {
   Deal& deal_;
   std::vector<Pieces> pieces_;  ///< by rank, empty: not known
   std::vector<std::int32_t> partners_;
+  std::vector<std::int64_t> met_;  ///< by rank: the search for partners that met it last
+  std::int64_t search_ = 0;
   std::vector<Move> swap_;
   std::vector<Move> best_;
   std::vector<char> stuck_;
