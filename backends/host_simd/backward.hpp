@@ -110,107 +110,118 @@ struct Backward {
     TileRange core;
     TileRange seen;  ///< of the block, in whole panels
 
-    bool is_partial(int r) const { return first_key + r < core.begin || first_key + r + panel > core.end; }
+    bool is_partial(int key) const { return first_key + key < core.begin || first_key + key >= core.end; }
+  };
+
+  /// P^T and dS^T of a slice in numbers, a row for each key.
+  struct Numbers {
+    Real *weights, *ds;
+    int pitch;
   };
 
   /// P^T and dS^T of what slice \p s sees. One product after the other: each has its own factor in the first cache.
   void differentiate(PairBlock<Words>& block, const KeyBlock<Words>& keys, const QueryBlock<Words>& queries, int s,
                      const SliceVisit& slice) const {
-    const Layout& layout = packed.layout;
-    alignas(64) Real own_weights[Words::pack == 1 ? 1 : backward_block * lanes], slopes[backward_block * lanes];
-    Real* weights = own_weights;
-    if constexpr (Words::pack == 1) weights = block.weights[s];
+    constexpr int cell = backward_block * lanes;
+    alignas(64) Real own[Words::pack == 1 ? 1 : 2 * cell], slopes[cell], kept[cell];
+    Numbers numbers{own, own + cell, lanes};
+    if constexpr (Words::pack == 1) numbers = {block.weights + s * lanes, block.ds + s * lanes, backward_block};
     Vector<Real> first[vectors], last[vectors];
-    if (slice.is_partial(slice.seen.begin) || slice.is_partial(slice.seen.end - panel)) bounds(slice, first, last);
-    weigh(weights, slopes, keys, queries.q_rows + s * lanes * layout.depth_qk, queries.lse + s * lanes, slice, first,
-          last);
+    if (slice.is_partial(slice.seen.begin) || slice.is_partial(slice.seen.end - 1)) bounds(slice, first, last);
 
-    const Word* const dout = queries.dout_rows + s * lanes * layout.depth_v;
-    const Vector<Real> zero(Real(0));
-    Vector<Real> delta[vectors];
-    for (int v = 0; v < vectors; ++v) delta[v] = load<Real>(queries.delta + s * lanes + v * width<Real>);
-    for (int r = slice.seen.begin; r < slice.seen.end; r += panel) {
-      const bool partial = slice.is_partial(r);
-      Real* const of_panel = weights + r * lanes;
-      Sums<Real, vectors> sums;
-      clear<Real, vectors>(sums);
-      multiply_panel<Words, vectors>(layout.depth_v, keys.v_rows + r * layout.depth_v, dout, sums);
-      alignas(64) Real kept[panel * lanes];
-      if (pair.dropout.active()) {
-        alignas(64) Real products[panel * lanes];
-        store<Real, vectors>(products, sums);
-        drop(slice, r, kept, products);
-        load<Real, vectors>(products, sums);
-      }
-#pragma GCC unroll 8
-      for (int i = 0; i < panel; ++i) {
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; ++v) {
-          const int at = i * lanes + v * width<Real>;
-          Vector<Real> ds = load<Real>(of_panel + at) * (sums[i][v] - delta[v]);
-          if (pair.cap > 0) ds = ds * load<Real>(slopes + r * lanes + at);
-          if (partial) ds = where_visible<Real>(static_cast<Real>(r + i), first[v], last[v], ds, zero);
-          sums[i][v] = ds;
-        }
-      }
-      if (pair.dropout.active()) {
-        // dV takes the weights that the forward used.
-        for (int i = 0; i < panel * lanes; ++i) of_panel[i] *= kept[i];
-      }
-      keep(block, s, r, of_panel, sums);
-    }
+    const Layout& layout = packed.layout;
+    const Word *const q = queries.q_rows + s * lanes * layout.depth_qk, *const dout = queries.dout_rows +
+                                                                                      s * lanes * layout.depth_v;
+    multiply_rows(slice.seen, keys.k_rows, q, layout.depth_qk, numbers.weights, numbers.pitch, dout);
+    if (pair.cap > 0) cap(numbers, slopes, slice.seen);
+    weigh(numbers, queries.lse + s * lanes, slice, first, last);
+    multiply_rows(slice.seen, keys.v_rows, dout, layout.depth_v, numbers.ds, numbers.pitch,
+                  s + 1 < slices ? q + lanes * layout.depth_qk : keys.k_columns);
+    if (pair.dropout.active()) drop(numbers, kept, slice);
+    slope(numbers, queries.delta + s * lanes, slice, first, last);
+    if (pair.cap > 0) scale_rows(numbers.ds, numbers.pitch, slopes, slice.seen);
+    // dV takes the weights that the forward used.
+    if (pair.dropout.active()) scale_rows(numbers.weights, numbers.pitch, kept, slice.seen);
+    if constexpr (Words::pack > 1) keep(block, s, numbers, slice.seen);
   }
 
-  /// P^T; \p slopes are written where there is a softcap.
-  void weigh(Real* weights, Real* slopes, const KeyBlock<Words>& keys, const Word* q, const Real* row_lse,
-             const SliceVisit& slice, const Vector<Real> (&first)[vectors], const Vector<Real> (&last)[vectors]) const {
-    const int depth = packed.layout.depth_qk;
+  /// Rows of K or V times a slice's lanes.
+  static void multiply_rows(TileRange seen, const Word* rows, const Word* of_slice, int depth, Real* to, int pitch,
+                            const Word* next) {
+    multiply_panels<Words, vectors, Start::zero>({.panels = (seen.end - seen.begin) / panel,
+                                                  .depth = depth,
+                                                  .a = rows + seen.begin * depth,
+                                                  .a_panel = panel * depth,
+                                                  .b = of_slice,
+                                                  .b_pitch = lanes,
+                                                  .c = to + seen.begin * pitch,
+                                                  .c_pitch = pitch,
+                                                  .next = next});
+  }
+
+  /// Scores become P^T.
+  void weigh(const Numbers& numbers, const Real* row_lse, const SliceVisit& slice, const Vector<Real> (&first)[vectors],
+             const Vector<Real> (&last)[vectors]) const {
+    const Vector<Real> factor(pair.cap > 0 ? Real(1) : score_factor), zero(Real(0));
     Vector<Real> lse[vectors];
     for (int v = 0; v < vectors; ++v) lse[v] = load<Real>(row_lse + v * width<Real>);
-    for (int r = slice.seen.begin; r < slice.seen.end; r += panel) {
-      const bool partial = slice.is_partial(r);
-      Sums<Real, vectors> sums;
-      clear<Real, vectors>(sums);
-      multiply_panel<Words, vectors>(depth, keys.k_rows + r * depth, q, sums);
-      if constexpr (Words::pack > 1) scale<Real, vectors>(sums, score_factor);
-      if (pair.cap > 0) {
-        store<Real, vectors>(weights + r * lanes, sums);
-        cap(weights + r * lanes, slopes + r * lanes);
-        load<Real, vectors>(weights + r * lanes, sums);
-      }
-#pragma GCC unroll 8
-      for (int i = 0; i < panel; ++i) {
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; ++v) {
-          Vector<Real> weight = exp2_of<Real>(sums[i][v] - lse[v]);
-          if (partial) {
-            weight = where_visible<Real>(static_cast<Real>(r + i), first[v], last[v], weight, Vector<Real>(Real(0)));
-          }
-          store<Real>(weights + (r + i) * lanes + v * width<Real>, weight);
-        }
+    for (int r = slice.seen.begin; r < slice.seen.end; ++r) {
+      for (int v = 0; v < vectors; ++v) {
+        Real* const at = numbers.weights + r * numbers.pitch + v * width<Real>;
+        Vector<Real> score = load<Real>(at);
+        if constexpr (Words::pack > 1) score = score * factor;
+        Vector<Real> weight = exp2_of<Real>(score - lse[v]);
+        if (slice.is_partial(r)) weight = where_visible<Real>(static_cast<Real>(r), first[v], last[v], weight, zero);
+        store<Real>(at, weight);
       }
     }
   }
 
-  // What is seldom asked for works in memory: a loop over sums that is not unrolled would keep them there in every product.
+  /// dP^T becomes dS^T.
+  void slope(const Numbers& numbers, const Real* row_delta, const SliceVisit& slice,
+             const Vector<Real> (&first)[vectors], const Vector<Real> (&last)[vectors]) const {
+    const Vector<Real> zero(Real(0));
+    Vector<Real> delta[vectors];
+    for (int v = 0; v < vectors; ++v) delta[v] = load<Real>(row_delta + v * width<Real>);
+    for (int r = slice.seen.begin; r < slice.seen.end; ++r) {
+      for (int v = 0; v < vectors; ++v) {
+        const int at = r * numbers.pitch + v * width<Real>;
+        Vector<Real> ds = load<Real>(numbers.weights + at) * (load<Real>(numbers.ds + at) - delta[v]);
+        if (slice.is_partial(r)) ds = where_visible<Real>(static_cast<Real>(r), first[v], last[v], ds, zero);
+        store<Real>(numbers.ds + at, ds);
+      }
+    }
+  }
 
-  /// \p products become dP^T of a panel after dropout; \p kept what multiplies the weights: 0, or 1 / (1 - probability).
-  void drop(const SliceVisit& slice, int r, Real* kept, Real* products) const {
-    for (int i = 0; i < panel; ++i) {
+  /// dP^T as it is after dropout; \p kept are what multiplies the weights: 0, or 1 / (1 - probability).
+  void drop(const Numbers& numbers, Real* kept, const SliceVisit& slice) const {
+    for (int r = slice.seen.begin; r < slice.seen.end; ++r) {
       for (int lane = 0; lane < lanes; ++lane) {
-        const bool keeps = pair.dropout.keeps(slice.head, slice.first_row + lane, slice.first_key + r + i);
-        kept[i * lanes + lane] = keeps ? pair.keep_scale : Real(0);
-        products[i * lanes + lane] = keeps ? products[i * lanes + lane] * pair.keep_scale : Real(0);
+        const bool keeps = pair.dropout.keeps(slice.head, slice.first_row + lane, slice.first_key + r);
+        Real& product = numbers.ds[r * numbers.pitch + lane];
+        kept[r * lanes + lane] = keeps ? pair.keep_scale : Real(0);
+        product = keeps ? product * pair.keep_scale : Real(0);
       }
     }
   }
 
-  /// Scores of a panel become capped, in log2 units; \p slopes the derivatives, 1 - tanh^2.
-  void cap(Real* scores, Real* slopes) const {
-    for (int at = 0; at < panel * lanes; at += width<Real>) {
-      const Vector<Real> t = tanh_of<Real>(load<Real>(scores + at));
-      store<Real>(slopes + at, Vector<Real>(Real(1)) - t * t);
-      store<Real>(scores + at, Vector<Real>(pair.cap) * t);
+  /// Scores become capped, in log2 units; \p slopes the derivatives, 1 - tanh^2.
+  void cap(const Numbers& numbers, Real* slopes, TileRange seen) const {
+    for (int r = seen.begin; r < seen.end; ++r) {
+      for (int v = 0; v < vectors; ++v) {
+        Real* const at = numbers.weights + r * numbers.pitch + v * width<Real>;
+        Vector<Real> score = load<Real>(at);
+        if constexpr (Words::pack > 1) score = score * Vector<Real>(score_factor);
+        const Vector<Real> t = tanh_of<Real>(score);
+        store<Real>(slopes + r * lanes + v * width<Real>, Vector<Real>(Real(1)) - t * t);
+        store<Real>(at, Vector<Real>(pair.cap) * t);
+      }
+    }
+  }
+
+  static void scale_rows(Real* rows, int pitch, const Real* factors, TileRange seen) {
+    for (int r = seen.begin; r < seen.end; ++r) {
+      for (int lane = 0; lane < lanes; ++lane) rows[r * pitch + lane] *= factors[r * lanes + lane];
     }
   }
 
@@ -230,43 +241,40 @@ struct Backward {
     }
   }
 
-  /// Puts a panel of P^T (unless it is there already) and dS^T where the products find them.
-  static void keep(PairBlock<Words>& block, int s, int r, [[maybe_unused]] const Real* weights,
-                   const Sums<Real, vectors>& ds) {
-    if constexpr (Words::pack == 1) {
-      store<Real, vectors>(block.ds[s] + r * lanes, ds);
-    } else {
-      for (int i = 0; i < panel; ++i) {
-        for (int v = 0; v < vectors; ++v) {
-          const int at = ((r + i) * lanes + v * width<Real>) / 2;
-          Words::store_row(block.weights[s] + at, load<Real>(weights + i * lanes + v * width<Real>));
-          Words::store_row(block.ds[s] + at, ds[i][v]);
-        }
+  /// Rounds a slice's P^T and dS^T to words.
+  static void keep(PairBlock<Words>& block, int s, const Numbers& numbers, TileRange seen) {
+    constexpr int row_words = PairBlock<Words>::row_words;
+    for (int r = seen.begin; r < seen.end; ++r) {
+      for (int v = 0; v < vectors; ++v) {
+        const int lane = v * width<Real>, to = r * row_words + (s * lanes + lane) / Words::pack;
+        Words::store_row(block.weights + to, load<Real>(numbers.weights + r * numbers.pitch + lane));
+        Words::store_row(block.ds + to, load<Real>(numbers.ds + r * numbers.pitch + lane));
       }
-      for (int i = 0; i < panel; i += 2) {
-        for (int v = 0; v < vectors; ++v)
-          Words::store_words(block.ds_pairs[s] + (r + i) / 2 * lanes + v * width<Real>,
-                             Words::pairs_of(ds[i][v], ds[i + 1][v]));
+    }
+    for (int r = seen.begin; r < seen.end; r += 2) {
+      for (int v = 0; v < vectors; ++v) {
+        const Real* const from = numbers.ds + r * numbers.pitch + v * width<Real>;
+        Words::store_words(block.ds_pairs + r / 2 * backward_block + s * lanes + v * width<Real>,
+                           Words::pairs_of(load<Real>(from), load<Real>(from + numbers.pitch)));
       }
     }
   }
 
   /// dQ^T += K^T dS^T.
   void add_dq(const PairBlock<Words>& block, const KeyBlock<Words>& keys, const QueryBlock<Words>& queries) const {
-    constexpr int depth = backward_block / Words::pack;
+    const int columns = packed.layout.panels_qk;
     for (int s = 0; s < slices; ++s) {
-      const int begin = block.seen[s].begin / Words::pack,
-                count = (block.seen[s].end - block.seen[s].begin) / Words::pack;
-      if (count == 0) continue;
-      Real* const dq = queries.dq + s * lanes * packed.layout.panels_qk;
-      for (int d = 0; d < packed.layout.panels_qk; d += panel) {
-        Sums<Real, vectors> sums;
-        load<Real, vectors>(dq + d * lanes, sums);
-        prefetch_sums<Real, vectors>(dq + (d + panel) * lanes);
-        multiply_panel<Words, vectors>(count, keys.k_columns + d * depth + begin * panel,
-                                       block.ds_lanes(s) + begin * lanes, sums);
-        store<Real, vectors>(dq + d * lanes, sums);
-      }
+      const int begin = block.seen[s].begin / Words::pack, end = block.seen[s].end / Words::pack;
+      if (begin == end) continue;
+      multiply_panels<Words, vectors, Start::keep>({.panels = columns / panel,
+                                                    .depth = end - begin,
+                                                    .a = keys.k_columns + begin * panel,
+                                                    .a_panel = backward_block / Words::pack * panel,
+                                                    .b = block.ds_lanes() + begin * backward_block + s * lanes,
+                                                    .b_pitch = backward_block,
+                                                    .c = queries.dq + s * lanes * columns,
+                                                    .c_pitch = lanes,
+                                                    .next = queries.dout_columns});
     }
   }
 
@@ -280,20 +288,26 @@ struct Backward {
   template <int own_vectors>
   static void add_columns(const PairBlock<Words>& block, const Factor& factor, const Word* columns, int c, Real* to) {
     constexpr int own = own_vectors * width<Real>, row_words = PairBlock<Words>::row_words;
-    const Word* const b = columns + c * (backward_block / Words::pack);
-    Real* const own_to = to + c * backward_block;
-    for (int r = 0; r < backward_block; r += panel) {
-      bool any = false;
-      for (int s = 0; s < slices; ++s) any |= block.seen[s].begin <= r && r < block.seen[s].end;
-      if (!any) continue;
-      Sums<Real, own_vectors> sums;
-      load<Real, own_vectors>(own_to + r * own, sums);
-      prefetch_sums<Real, own_vectors>(own_to + (r + panel) * own);
-      for (int s = 0; s < slices; ++s) {
-        if (r < block.seen[s].begin || r >= block.seen[s].end) continue;
-        multiply<Words, own_vectors, row_words, 1>(row_words, factor[s] + r * row_words, b + s * row_words * own, sums);
-      }
-      store<Real, own_vectors>(own_to + r * own, sums);
+    const auto add_part = [&](TileRange rows, int first_word, int words) {
+      multiply<Words, own_vectors, row_words, 1, Start::keep>({.panels = (rows.end - rows.begin) / panel,
+                                                               .depth = words,
+                                                               .a = factor + rows.begin * row_words + first_word,
+                                                               .a_panel = panel * row_words,
+                                                               .b = columns + c * row_words + first_word * own,
+                                                               .b_pitch = own,
+                                                               .c = to + c * backward_block + rows.begin * own,
+                                                               .c_pitch = own,
+                                                               .next = columns + (c + own) * row_words});
+    };
+    const TileRange seen = block.seen[0];
+    const auto is_same = [&](TileRange other) { return other.begin == seen.begin && other.end == seen.end; };
+    if (std::all_of(block.seen, block.seen + slices, is_same)) {
+      add_part(seen, 0, row_words);
+      return;
+    }
+    constexpr int of_slice = row_words / slices;
+    for (int s = 0; s < slices; ++s) {
+      if (block.seen[s].begin < block.seen[s].end) add_part(block.seen[s], s * of_slice, of_slice);
     }
   }
 
@@ -316,7 +330,8 @@ struct Backward {
     }
   }
   static Real value_of(const Factor& factor, int s, int lane, int key) {
-    return Words::get(factor[s] + key * PairBlock<Words>::row_words + lane / Words::pack, lane % Words::pack);
+    const int query = s * lanes + lane;
+    return Words::get(factor + key * PairBlock<Words>::row_words + query / Words::pack, query % Words::pack);
   }
 
   void add_visible_dq(const PairBlock<Words>& block, const KeyBlock<Words>& keys, const QueryBlock<Words>& queries,

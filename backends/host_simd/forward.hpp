@@ -100,12 +100,12 @@ struct Forward {
           const KeysOfBlock<Words> own = source == KeySource::packed
                                              ? keys.of(packed_head, next)
                                              : pack(scratch, first_head + own_head, origin, hull);
-          std::int64_t part = 0;
+          int part = 0;
           for_each_work([&](const Work& work) {
-            const Ahead ahead{part++, (slices.end() - slices.begin()) * heads_of_item};
+            const Share share{part++, static_cast<int>(slices.end() - slices.begin()) * heads_of_item};
             if (!work.slice.sees(block)) return;
-            work.slice.vectors == 2 ? visit<2>(scratch, work, own, origin, ahead)
-                                    : visit<1>(scratch, work, own, origin, ahead);
+            work.slice.vectors == 2 ? visit<2>(scratch, work, own, origin, share)
+                                    : visit<1>(scratch, work, own, origin, share);
           });
         }
       }
@@ -122,16 +122,11 @@ struct Forward {
     int lane;  ///< the first among those of all slices and heads of the item
   };
 
-  /// The slices of an item share the work of fetching the next packed block.
-  struct Ahead {
-    std::int64_t part, parts;
+  /// Of what an item fetches, by slice.
+  struct Share {
+    int part, parts;
 
-    void prefetch(const Word* block, std::int64_t words, std::int64_t step, std::int64_t steps) const {
-      const std::int64_t bytes = words * static_cast<std::int64_t>(sizeof(Word));
-      const std::int64_t begin = bytes * (part * steps + step) / (parts * steps);
-      const std::int64_t end = bytes * (part * steps + step + 1) / (parts * steps);
-      host_simd::prefetch(reinterpret_cast<const char*>(block) + begin, end - begin);
-    }
+    int bytes() const { return std::max(1, line_bytes / parts); }
   };
 
   /// Packs what the item sees of a block.
@@ -188,7 +183,7 @@ struct Forward {
   /// One block of keys for one slice.
   template <int vectors>
   void visit(const Scratch& scratch, const Work& work, const KeysOfBlock<Words>& own, std::int32_t origin,
-             const Ahead& ahead) const {
+             Share share) const {
     const Slice& slice = work.slice;
     constexpr int lanes = vectors * width<Real>;
     const int begin = std::max(slice.hull.begin - origin, 0) / panel * panel;
@@ -196,95 +191,108 @@ struct Forward {
     const bool full = slice.core.begin <= origin + begin && origin + end <= slice.core.end;
     Real *const top = scratch.top + work.lane, *const sum = scratch.sum + work.lane;
 
-    Vector<Real> before[vectors], after[vectors];
-    for (int v = 0; v < vectors; ++v) before[v] = after[v] = load<Real>(top + v * width<Real>);
-    score<vectors>(scratch, work, own.k, origin, {begin, end}, after, ahead);
-
-    Vector<Real> factor[vectors], low[vectors];
+    Vector<Real> after[vectors], low[vectors], part[vectors];
+    for (int v = 0; v < vectors; ++v) after[v] = load<Real>(top + v * width<Real>);
+    score<vectors>(scratch, work, own.k, origin, {begin, end}, full, share, after);
+    alignas(64) Real factor[lanes];
     const Vector<Real> none(minus_infinity), zero(Real(0));
     for (int v = 0; v < vectors; ++v) {
+      const Vector<Real> before = load<Real>(top + v * width<Real>);
       low[v] = Kokkos::Experimental::condition(after[v] == none, zero, after[v]);
-      factor[v] = Kokkos::Experimental::condition(before[v] == after[v], Vector<Real>(Real(1)),
-                                                  exp2_of<Real>(before[v] - low[v]));
+      store<Real>(factor + v * width<Real>, Kokkos::Experimental::condition(before == after[v], Vector<Real>(Real(1)),
+                                                                            exp2_of<Real>(before - low[v])));
       store<Real>(top + v * width<Real>, after[v]);
     }
-    Vector<Real> part[vectors];
     weigh<vectors>(scratch, begin, end, low, part);
     // A block's sum is added as a whole: long rows lose fewer bits.
-    for (int v = 0; v < vectors; ++v)
-      store<Real>(sum + v * width<Real>, load<Real>(sum + v * width<Real>) * factor[v] + part[v]);
+    for (int v = 0; v < vectors; ++v) {
+      const int at = v * width<Real>;
+      store<Real>(sum + at, load<Real>(sum + at) * load<Real>(factor + at) + part[v]);
+    }
     if (dropout.active()) drop<vectors>(scratch, work, origin, begin, end);
-
-    Real* const out = out_of(scratch, work);
     if (!full && own.special) {
       accumulate_visible<vectors>(scratch, work, own.v, origin, begin, end, factor);
-      return;
-    }
-    constexpr int depth_of_block = key_block / Words::pack;
-    const Word* v = own.v + begin / Words::pack * panel;
-    const Word* weights = scratch.weights + begin / Words::pack * lanes;
-    for (int c = 0; c < keys.columns_v; c += panel, v += depth_of_block * panel) {
-      if (source == KeySource::packed) {
-        ahead.prefetch(own.v + std::int64_t{depth_of_block} * keys.columns_v,
-                       std::int64_t{depth_of_block} * keys.columns_v, c / panel, keys.columns_v / panel);
-      }
-      Sums<Real, vectors> sums;
-      load<Real, vectors>(out + c * lanes, sums);
-      scale<Real, vectors>(sums, factor);
-      multiply_panel<Words, vectors>((end - begin) / Words::pack, v, weights, sums);
-      store<Real, vectors>(out + c * lanes, sums);
+    } else {
+      accumulate<vectors>(scratch, work, own.v, {begin, end}, share, factor);
     }
   }
 
-  /// S^T of the keys `[range.begin, range.end)` of a block, -inf where not visible; \p top becomes the largest of each lane.
+  /// S^T of the keys \p range of a block, capped, and -inf where not visible; \p top becomes the largest of each lane.
   template <int vectors>
   void score(const Scratch& scratch, const Work& work, const Word* block, std::int32_t origin, TileRange range,
-             Vector<Real> (&top)[vectors], const Ahead& ahead) const {
+             bool full, Share share, Vector<Real> (&top)[vectors]) const {
     constexpr int lanes = vectors * width<Real>;
-    const Slice& slice = work.slice;
     const int depth = keys.depth_k;
-    const Word* const q = q_of(scratch, work);
-    const Word* k = block + range.begin * depth;
-    const Real factor = score_factor();
+    multiply_panels<Words, vectors, Start::zero>({.panels = (range.end - range.begin) / panel,
+                                                  .depth = depth,
+                                                  .a = block + range.begin * depth,
+                                                  .a_panel = panel * depth,
+                                                  .b = q_of(scratch, work),
+                                                  .b_pitch = lanes,
+                                                  .c = scratch.scores + range.begin * lanes,
+                                                  .c_pitch = lanes,
+                                                  .next = next_of(block, key_block * depth, share),
+                                                  .next_bytes = share.bytes()});
+    if (!full || problem.shape.softcap > 0 || Words::pack > 1) adjust<vectors>(scratch, work.slice, origin, range);
+    constexpr int chains = 4;
+    Vector<Real> most[vectors][chains];
+    for (int v = 0; v < vectors; ++v) {
+      for (int i = 0; i < chains; ++i) most[v][i] = top[v];
+    }
+    for (int r = range.begin; r < range.end; r += chains) {
+#pragma GCC unroll 4
+      for (int i = 0; i < chains; ++i) {
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; ++v)
+          most[v][i] = larger<Real>(load<Real>(scratch.scores + (r + i) * lanes + v * width<Real>), most[v][i]);
+      }
+    }
+    for (int v = 0; v < vectors; ++v)
+      top[v] = larger<Real>(larger<Real>(most[v][0], most[v][1]), larger<Real>(most[v][2], most[v][3]));
+  }
+
+  /// O^T, times \p factor by lane, grows by V^T P^T.
+  template <int vectors>
+  void accumulate(const Scratch& scratch, const Work& work, const Word* block, TileRange range, Share share,
+                  const Real* factor) const {
+    constexpr int lanes = vectors * width<Real>, depth_of_block = key_block / Words::pack;
+    multiply_panels<Words, vectors, Start::scaled>({.panels = keys.columns_v / panel,
+                                                    .depth = (range.end - range.begin) / Words::pack,
+                                                    .a = block + range.begin / Words::pack * panel,
+                                                    .a_panel = depth_of_block * panel,
+                                                    .b = scratch.weights + range.begin / Words::pack * lanes,
+                                                    .b_pitch = lanes,
+                                                    .c = out_of(scratch, work),
+                                                    .c_pitch = lanes,
+                                                    .factor = factor,
+                                                    .next = next_of(block, depth_of_block * keys.columns_v, share),
+                                                    .next_bytes = share.bytes()});
+  }
+
+  /// Packed blocks follow one another: a slice's share of the one behind \p block.
+  const Word* next_of(const Word* block, int words, Share share) const {
+    return source == KeySource::packed ? block + words + std::int64_t{words} * share.part / share.parts : nullptr;
+  }
+
+  /// Products become scores: capped, and -inf where not visible.
+  template <int vectors>
+  [[gnu::noinline]] void adjust(const Scratch& scratch, const Slice& slice, std::int32_t origin,
+                                TileRange range) const {
+    constexpr int lanes = vectors * width<Real>;
     const auto cap = static_cast<Real>(problem.shape.softcap * Kokkos::numbers::log2e);
+    const Vector<Real> none(minus_infinity);
     Vector<Real> first[vectors], last[vectors];
-    bool bounds_known = false;
-    for (int r = range.begin; r < range.end; r += panel, k += panel * depth) {
-      if (source == KeySource::packed) {
-        ahead.prefetch(block + std::int64_t{key_block} * depth, std::int64_t{key_block} * depth, r / panel,
-                       key_block / panel);
+    bounds<vectors>(scratch, slice, origin, first, last);
+    for (int r = range.begin; r < range.end; ++r) {
+      const bool partial = origin + r < slice.core.begin || origin + r >= slice.core.end;
+      for (int v = 0; v < vectors; ++v) {
+        Real* const at = scratch.scores + r * lanes + v * width<Real>;
+        Vector<Real> score = load<Real>(at);
+        if constexpr (Words::pack > 1) score = score * Vector<Real>(score_factor());
+        if (cap > 0) score = Vector<Real>(cap) * tanh_of<Real>(score);
+        if (partial) score = where_visible<Real>(static_cast<Real>(r), first[v], last[v], score, none);
+        store<Real>(at, score);
       }
-      Sums<Real, vectors> sums;
-      clear<Real, vectors>(sums);
-      multiply_panel<Words, vectors>(depth, k, q, sums);
-      if constexpr (Words::pack > 1) scale<Real, vectors>(sums, factor);
-      if (problem.shape.softcap > 0) {
-        // By way of memory: a loop over the sums that is not unrolled would keep them there for all products.
-        Real* const to = scratch.scores + r * lanes;
-        store<Real, vectors>(to, sums);
-        for (int i = 0; i < panel * lanes; i += width<Real>)
-          store<Real>(to + i, Vector<Real>(cap) * tanh_of<Real>(load<Real>(to + i)));
-        load<Real, vectors>(to, sums);
-      }
-      if (origin + r < slice.core.begin || origin + r + panel > slice.core.end) {
-        if (!bounds_known) {
-          bounds<vectors>(scratch, slice, origin, first, last);
-          bounds_known = true;
-        }
-        const Vector<Real> none(minus_infinity);
-#pragma GCC unroll 8
-        for (int i = 0; i < panel; ++i) {
-#pragma GCC unroll 2
-          for (int v = 0; v < vectors; ++v)
-            sums[i][v] = where_visible<Real>(static_cast<Real>(r + i), first[v], last[v], sums[i][v], none);
-        }
-      }
-#pragma GCC unroll 8
-      for (int i = 0; i < panel; ++i) {
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; ++v) top[v] = larger<Real>(sums[i][v], top[v]);
-      }
-      store<Real, vectors>(scratch.scores + r * lanes, sums);
     }
   }
 
@@ -353,14 +361,14 @@ struct Forward {
   /// Pair by pair, for blocks whose values hold infinities or NaN, which must reach the lanes that see them and no other.
   template <int vectors>
   void accumulate_visible(const Scratch& scratch, const Work& work, const Word* v, std::int32_t origin, int begin,
-                          int end, const Vector<Real> (&factor)[vectors]) const {
+                          int end, const Real* factor) const {
     const Slice& slice = work.slice;
     constexpr int lanes = vectors * width<Real>;
     Real* const out = out_of(scratch, work);
     for (int c = 0; c < keys.columns_v; ++c) {
       for (int u = 0; u < vectors; ++u) {
         Real* const at = out + c * lanes + u * width<Real>;
-        store<Real>(at, load<Real>(at) * factor[u]);
+        store<Real>(at, load<Real>(at) * load<Real>(factor + u * width<Real>));
       }
     }
     constexpr int depth = key_block / Words::pack;

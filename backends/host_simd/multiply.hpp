@@ -4,6 +4,11 @@
 #pragma once
 
 #include "backends/host_simd/words.hpp"
+#include "backends/portable/multiply.hpp"
+
+// The products of all host kernels that do without tiles. Sums begin and end in memory, in functions of their own:
+// compilers that inline such a loop among much else run out of registers and keep sums, or the loop's own pointers, in
+// memory or in other vectors, which cost between 5 % and half of the speed.
 
 namespace caesura::host_simd {
 
@@ -25,95 +30,93 @@ struct Block {
   static constexpr int lanes = vectors * width<Real>;
 };
 
-template <class Real, int vectors>
-using Sums = Vector<Real>[Block<Real>::rows][vectors];
+using portable::Start;
 
-/// `sum[i][lane] += sum over r of a(i, r) * b(r, lane)`, r in order. Word (i, r) lies at `a[i * row_step + r * depth_step]`; \p b is
-/// `(depth, vectors * width)`, contiguous.
-template <class Words, int vectors, int row_step, int depth_step>
-KOKKOS_FORCEINLINE_FUNCTION void multiply(int depth, const typename Words::Word* a, const typename Words::Word* b,
-                                          Sums<typename Words::Real, vectors>& sum) {
+/// `c(i, lane) = start + sum over r of a(i, r) * b(r, lane)`, r in order, for panels of `Block::rows` rows i.
+template <class Words>
+struct Product {
+  using Word = typename Words::Word;
+  using Real = typename Words::Real;
+
+  int panels = 0;
+  int depth = 0;             ///< words
+  const Word* a = nullptr;   ///< the first panel
+  std::int64_t a_panel = 0;  ///< words from panel to panel
+  const Word* b = nullptr;   ///< `(depth, b_pitch)`
+  std::int64_t b_pitch = 0;
+  Real* c = nullptr;  ///< `(panels * rows, c_pitch)`
+  std::int64_t c_pitch = 0;
+  const Real* factor = nullptr;  ///< by lane, of what \p c held (Start::scaled)
+  const Word* next = nullptr;    ///< what is read after this product; asked for on the way
+  int next_bytes = line_bytes;   ///< of it, with every two steps of the depth: at most a line
+};
+
+/// For \p vectors vectors of lanes; (i, r) of a panel lies at `a[i * row_step + r * depth_step]`.
+template <class Words, int vectors, int row_step, int depth_step, Start start>
+[[gnu::noinline]] void multiply(const Product<Words>& product) {
+  using Word = typename Words::Word;
   using Real = typename Words::Real;
   constexpr int rows = Block<Real>::rows;
-  constexpr bool is_panel = depth_step > 1;  // rows of a factor were just written
-  [[maybe_unused]] const typename Words::Word* next = a + prefetch_distance;
-  if constexpr (is_panel) asm("" : "+r"(next));  // else a's own offsets grow by the distance, and the loop's code too
-  for (int r = 0; r < depth; ++r) {
-    if constexpr (is_panel) {
-      __builtin_prefetch(next, 0, 3);
-      next += depth_step;
-    }
-    typename Words::WordVector lanes[vectors];
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; ++v) lanes[v] = Words::load_words(b + v * width<Real>);
+  constexpr bool is_packed = depth_step > 1;  // else it was just written
+  const int depth = product.depth;
+  const std::int64_t b_pitch = product.b_pitch, c_pitch = product.c_pitch;
+  const std::int64_t next_bytes = product.next == nullptr ? 0 : product.next_bytes;
+  auto* next = reinterpret_cast<const char*>(product.next == nullptr ? product.a : product.next);
+  for (int p = 0; p < product.panels; ++p) {
+    Real* const c = product.c + p * rows * c_pitch;
+    Vector<Real> sum[rows][vectors];
 #pragma GCC unroll 8
     for (int i = 0; i < rows; ++i) {
-      const typename Words::WordVector word = Words::broadcast(a[i * row_step]);
 #pragma GCC unroll 2
-      for (int v = 0; v < vectors; ++v) sum[i][v] = Words::multiply_add(word, lanes[v], sum[i][v]);
+      for (int v = 0; v < vectors; ++v) {
+        if constexpr (start == Start::zero) {
+          sum[i][v] = Vector<Real>(Real(0));
+        } else {
+          sum[i][v] = load<Real>(c + i * c_pitch + v * width<Real>);
+          if constexpr (start == Start::scaled) sum[i][v] = sum[i][v] * load<Real>(product.factor + v * width<Real>);
+          if constexpr (start == Start::keep) __builtin_prefetch(c + (rows + i) * c_pitch + v * width<Real>, 1, 3);
+        }
+      }
     }
-    a += depth_step;
-    b += vectors * width<Real>;
-  }
-}
-
-/// Where a panel holds the words of its rows side by side: (i, r) at `a[r * rows + i]`.
-template <class Words, int vectors>
-KOKKOS_FORCEINLINE_FUNCTION void multiply_panel(int depth, const typename Words::Word* panel,
-                                                const typename Words::Word* b,
-                                                Sums<typename Words::Real, vectors>& sum) {
-  multiply<Words, vectors, 1, Block<typename Words::Real>::rows>(depth, panel, b, sum);
-}
-
-template <class Real, int vectors>
-KOKKOS_FORCEINLINE_FUNCTION void clear(Sums<Real, vectors>& sum) {
-#pragma GCC unroll 8
-  for (int i = 0; i < Block<Real>::rows; ++i) {
+    const Word *a = product.a + p * product.a_panel, *b = product.b;
+    [[maybe_unused]] const Word* near = a + prefetch_distance;
+    if constexpr (is_packed) asm("" : "+r"(near));  // else a's own offsets grow by the distance, and the code too
+    const auto step = [&]() __attribute__((always_inline)) {
+      typename Words::WordVector lanes[vectors];
 #pragma GCC unroll 2
-    for (int v = 0; v < vectors; ++v) sum[i][v] = Vector<Real>(Real(0));
+      for (int v = 0; v < vectors; ++v) lanes[v] = Words::load_words(b + v * width<Real>);
+#pragma GCC unroll 8
+      for (int i = 0; i < rows; ++i) {
+        const typename Words::WordVector word = Words::broadcast(a[i * row_step]);
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; ++v) sum[i][v] = Words::multiply_add(word, lanes[v], sum[i][v]);
+      }
+      a += depth_step;
+      b += b_pitch;
+    };
+    int r = 0;
+    for (; r + 2 <= depth; r += 2) {
+      if constexpr (is_packed) __builtin_prefetch(near, 0, 3);
+      step();
+      __builtin_prefetch(next, 0, 2);
+      if constexpr (is_packed && depth_step * sizeof(Word) >= line_bytes) __builtin_prefetch(near + depth_step, 0, 3);
+      step();
+      near += 2 * depth_step;
+      next += next_bytes;
+    }
+    if (r < depth) step();
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; ++i) {
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; ++v) store<Real>(c + i * c_pitch + v * width<Real>, sum[i][v]);
+    }
   }
 }
 
-/// `sum[i][lane] *= factor[lane]`.
-template <class Real, int vectors>
-KOKKOS_FORCEINLINE_FUNCTION void scale(Sums<Real, vectors>& sum, const Vector<Real> (&factor)[vectors]) {
-#pragma GCC unroll 8
-  for (int i = 0; i < Block<Real>::rows; ++i) {
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; ++v) sum[i][v] = sum[i][v] * factor[v];
-  }
-}
-/// The same with one factor for all.
-template <class Real, int vectors>
-KOKKOS_FORCEINLINE_FUNCTION void scale(Sums<Real, vectors>& sum, Real factor) {
-  Vector<Real> factors[vectors];
-  for (int v = 0; v < vectors; ++v) factors[v] = Vector<Real>(factor);
-  scale<Real, vectors>(sum, factors);
-}
-
-/// From and to `(rows, vectors * width)`, contiguous.
-template <class Real, int vectors>
-KOKKOS_FORCEINLINE_FUNCTION void load(const Real* from, Sums<Real, vectors>& sum) {
-#pragma GCC unroll 8
-  for (int i = 0; i < Block<Real>::rows; ++i) {
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; ++v) sum[i][v] = load<Real>(from + (i * vectors + v) * width<Real>);
-  }
-}
-template <class Real, int vectors>
-KOKKOS_FORCEINLINE_FUNCTION void store(Real* to, const Sums<Real, vectors>& sum) {
-#pragma GCC unroll 8
-  for (int i = 0; i < Block<Real>::rows; ++i) {
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; ++v) store<Real>(to + (i * vectors + v) * width<Real>, sum[i][v]);
-  }
-}
-
-/// Asks for what a coming `load` reads.
-template <class Real, int vectors>
-KOKKOS_FORCEINLINE_FUNCTION void prefetch_sums(const Real* from) {
-#pragma GCC unroll 16
-  for (int i = 0; i < Block<Real>::rows * vectors; ++i) __builtin_prefetch(from + i * width<Real>, 1, 3);
+/// Where panels hold the words of their rows side by side: (i, r) at `a[r * rows + i]`.
+template <class Words, int vectors, Start start>
+void multiply_panels(const Product<Words>& product) {
+  multiply<Words, vectors, 1, Block<typename Words::Real>::rows, start>(product);
 }
 
 }  // namespace caesura::host_simd
