@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include "backends/host_simd/order.hpp"
+#include <caesura/host_topology.hpp>
 #include <caesura/problem.hpp>
 
 #include <Kokkos_Core.hpp>
@@ -12,13 +14,33 @@
 
 namespace caesura::host_simd {
 
-/// How many key heads are packed at a time: batches of about the same size.
+/// The heads of a batch where at most \p most are packed at a time: batches of about the same size.
+inline int even_batch(int heads, int most) {
+  const int batches = (heads + most - 1) / most;
+  return (heads + batches - 1) / batches;
+}
+
+/// How many key heads the forward packs at a time: as many as the caller grants memory for.
 inline int heads_in_flight(const AttentionShape& shape, std::int64_t bytes_of_head) {
-  const std::int64_t heads = shape.heads_kv;
-  const std::int64_t fitting =
-      std::clamp<std::int64_t>(shape.pack_bytes / std::max<std::int64_t>(bytes_of_head, 1), 1, heads);
-  const std::int64_t batches = (heads + fitting - 1) / fitting;
-  return static_cast<int>((heads + batches - 1) / batches);
+  const std::int64_t fitting = shape.pack_bytes / std::max<std::int64_t>(bytes_of_head, 1);
+  return even_batch(shape.heads_kv, static_cast<int>(std::clamp<std::int64_t>(fitting, 1, shape.heads_kv)));
+}
+
+/// How many the backward packs at a time: the fewest that a core's second cache does not hold and that keep \p threads
+/// busy. Then what is packed, seven tensors and the sums of three, is still in a cache when it is read.
+inline int heads_in_flight(const AttentionShape& shape, std::int64_t bytes_of_head, const BackwardOrder& order,
+                           int threads) {
+  const auto rounds = [&](int heads) {  // of work items
+    std::int64_t sum = 0;
+    for (std::size_t i = 0; i < order.levels(); ++i)
+      sum += (static_cast<std::int64_t>(order.level(i).size()) * heads + threads - 1) / threads;
+    return sum;
+  };
+  const int most = heads_in_flight(shape, bytes_of_head);
+  const std::int64_t in_cache = host_topology().cache_bytes(2) / std::max<std::int64_t>(bytes_of_head, 1);
+  int heads = static_cast<int>(std::clamp<std::int64_t>(in_cache, 1, most));
+  while (heads < most && rounds(heads) * most * 50 > rounds(most) * heads * 51) ++heads;
+  return even_batch(shape.heads_kv, heads);
 }
 
 /// Calls \p work for each of \p items on the threads of \p space, as they become free.

@@ -18,17 +18,17 @@ void launch_backward(const Space& space, const BackwardProblem& problem) {
   PackedBackward<Words> packed(shape);
   const std::int64_t q_blocks = packed.layout.q_blocks, k_blocks = packed.layout.k_blocks;
   const int group = packed.group;
-  const int batch = heads_in_flight(shape, packed.bytes(1));
+  Scratch& scratch = Scratch::of_this_thread();
+  BackwardOrder& order = scratch.order();
+  const std::int64_t group_size = rows_of_group(shape, space.concurrency());
+  order.build(problem.rows, group_size);
+  const int batch = heads_in_flight(shape, packed.bytes(1), order, space.concurrency());
   const std::int64_t slices = q_blocks * BackwardLayout<Words>::slices;
   const std::int64_t range_count = slices * problem.rows.intervals.layers;
-  Scratch& scratch = Scratch::of_this_thread();
   std::byte* const memory =
       scratch.reserve(packed.bytes(batch) + range_count * static_cast<std::int64_t>(sizeof(SliceRange)));
   packed.place(memory, batch);
   auto* const ranges = reinterpret_cast<SliceRange*>(memory + packed.bytes(batch));
-  BackwardOrder& order = scratch.order();
-  const std::int64_t group_size = rows_of_group(shape, space.concurrency());
-  order.build(problem.rows, group_size);
   const Real score_factor = portable::PairGradient<Real>::score_factor(shape);
 
   portable::launch_delta<Space, Scalar>(space, problem, "caesura::backward::host_simd::delta",

@@ -18,17 +18,17 @@ void backward(const Space& space, const BackwardProblem& problem) {
   PackedBackward packed(shape);
   const std::int64_t q_blocks = packed.layout.q_blocks, k_blocks = packed.layout.k_blocks;
   const int group = packed.group;
-  const int batch = host_simd::heads_in_flight(shape, packed.bytes(1));
+  host_simd::Scratch& scratch = host_simd::Scratch::of_this_thread();
+  host_simd::BackwardOrder& order = scratch.order();
+  const std::int64_t group_size = host_simd::rows_of_group(shape, space.concurrency());
+  order.build(problem.rows, group_size);
+  const int batch = host_simd::heads_in_flight(shape, packed.bytes(1), order, space.concurrency());
   const std::int64_t slices = q_blocks * block_slices;
   const std::int64_t range_count = slices * problem.rows.intervals.layers;
-  host_simd::Scratch& scratch = host_simd::Scratch::of_this_thread();
   std::byte* const memory =
       scratch.reserve(packed.bytes(batch) + range_count * static_cast<std::int64_t>(sizeof(SliceRange)));
   packed.place(memory, batch);
   auto* const ranges = reinterpret_cast<SliceRange*>(memory + packed.bytes(batch));
-  host_simd::BackwardOrder& order = scratch.order();
-  const std::int64_t group_size = host_simd::rows_of_group(shape, space.concurrency());
-  order.build(problem.rows, group_size);
   Arena counting(nullptr);
   const PairBlock block(counting);
 
