@@ -27,21 +27,52 @@ struct Product {
 
 namespace impl {
 
+inline void clear_sums() {
+  clear_tile<0>();
+  clear_tile<1>();
+  clear_tile<2>();
+  clear_tile<3>();
+}
+
+template <int rows, int columns>
+inline void store_sums(float* c, std::int64_t c_bytes) {
+  float* const lower = c + 4 * c_bytes;
+  store_tile<0>(c, c_bytes);
+  if constexpr (columns == 2) store_tile<1>(c + tile_columns, c_bytes);
+  if constexpr (rows == 2) store_tile<2>(lower, c_bytes);
+  if constexpr (rows == 2 && columns == 2) store_tile<3>(lower + tile_columns, c_bytes);
+}
+
+/// One step of the depth. Each factor is loaded just before its first use: with all loads first, the forward took 4 %
+/// (dim 128) to 6 % (dim 64) more time.
+template <int rows, int columns>
+inline void multiply_step(const Product& product, const std::uint32_t* a, const std::uint32_t* b) {
+  load_tile<6>(b, product.b_bytes);
+  load_tile<4>(a, product.a_bytes);
+  multiply_tiles<0, 4, 6>();
+  if constexpr (columns == 2) {
+    load_tile<7>(b + tile_columns, product.b_bytes);
+    multiply_tiles<1, 4, 7>();
+  }
+  if constexpr (rows == 2) {
+    load_tile<5>(a + product.a_row, product.a_bytes);
+    multiply_tiles<2, 5, 6>();
+  }
+  if constexpr (rows == 2 && columns == 2) multiply_tiles<3, 5, 7>();
+}
+
 template <int rows, int columns>
 inline void multiply_block(const Product& product, const std::uint32_t* a, const std::uint32_t* b, float* c,
                            const float* ahead) {
-  const std::int64_t a_bytes = product.a_bytes, b_bytes = product.b_bytes, c_bytes = product.c_bytes;
-  float* const lower = c + 4 * c_bytes;
+  const std::int64_t c_bytes = product.c_bytes;
   if (product.adds) {
+    float* const lower = c + 4 * c_bytes;
     load_tile<0>(c, c_bytes);
     if constexpr (columns == 2) load_tile<1>(c + tile_columns, c_bytes);
     if constexpr (rows == 2) load_tile<2>(lower, c_bytes);
     if constexpr (rows == 2 && columns == 2) load_tile<3>(lower + tile_columns, c_bytes);
   } else {
-    clear_tile<0>();
-    clear_tile<1>();
-    clear_tile<2>();
-    clear_tile<3>();
+    clear_sums();
   }
   for (int i = 0; i < product.depth; ++i) {
     if (ahead != nullptr) {
@@ -49,24 +80,27 @@ inline void multiply_block(const Product& product, const std::uint32_t* a, const
 #pragma GCC unroll 8
       for (int line = 0; line < lines; ++line) __builtin_prefetch(ahead + (i * lines + line) * tile_columns, 1, 3);
     }
-    load_tile<4>(a, a_bytes);
-    load_tile<6>(b, b_bytes);
-    if constexpr (columns == 2) load_tile<7>(b + tile_columns, b_bytes);
-    if constexpr (rows == 2) load_tile<5>(a + product.a_row, a_bytes);
-    multiply_tiles<0, 4, 6>();
-    if constexpr (columns == 2) multiply_tiles<1, 4, 7>();
-    if constexpr (rows == 2) multiply_tiles<2, 5, 6>();
-    if constexpr (rows == 2 && columns == 2) multiply_tiles<3, 5, 7>();
+    multiply_step<rows, columns>(product, a, b);
     a += product.a_depth;
-    b += 4 * b_bytes;
+    b += 4 * product.b_bytes;
   }
-  store_tile<0>(c, c_bytes);
-  if constexpr (columns == 2) store_tile<1>(c + tile_columns, c_bytes);
-  if constexpr (rows == 2) store_tile<2>(lower, c_bytes);
-  if constexpr (rows == 2 && columns == 2) store_tile<3>(lower + tile_columns, c_bytes);
+  store_sums<rows, columns>(c, c_bytes);
 }
 
 }  // namespace impl
+
+/// Part \p part of `depth + 1` of a product of 2 x \p columns tiles that is not added to anything, for callers with
+/// vectors to do between the parts; nobody may use tiles for something else meanwhile. The last part stores the product.
+template <int columns>
+inline void multiply_part(const Product& product, int part) {
+  if (part == 0) impl::clear_sums();
+  if (part < product.depth) {
+    impl::multiply_step<2, columns>(product, product.a + part * product.a_depth,
+                                    product.b + 4 * part * product.b_bytes);
+  } else {
+    impl::store_sums<2, columns>(product.c, product.c_bytes);
+  }
+}
 
 /// In blocks of 2 x 2 tiles where there are so many: four sums, two factors of each side.
 inline void multiply(const Product& product) {

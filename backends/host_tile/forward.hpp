@@ -12,8 +12,8 @@
 #include "backends/portable/row_state.hpp"
 
 // Forward of bfloat16 by AMX tiles: S^T = K Q^T and O^T += V^T P^T as in host_simd, queries in lanes, the softmax
-// vertical. Tiles and vectors take turns: mixed finely they were no faster (a product of tiles seems to keep one of the
-// two vector ports busy). Limited by the softmax up to dims of about 64, then by the tiles.
+// vertical. While vectors make weights of one group's scores, tiles make the next group's; the output has the core to
+// itself. Limited by the softmax up to dims of about 64, then by the tiles.
 
 namespace caesura::host_tile {
 
@@ -27,7 +27,8 @@ struct ForwardScratch {
   float* out;                  ///< slice by slice `(columns_v, lanes)`
   float* scores[2];            ///< `(key_group, lanes)` of two groups of keys: S^T
   Word* weights;               ///< `(key_block / 2, lanes)`: P^T
-  float *top, *highest, *sum;  ///< by lane, log2 units: what weights are relative to, the running maximum; the sum
+  float *top, *highest;        ///< by lane, log2 units: what weights are relative to; the largest score, if asked for
+  float* sum;                  ///< by lane
   std::int32_t *first, *last;  ///< by lane of one head
   Word *k, *v;                 ///< one block, where the item packs it
 
@@ -55,8 +56,6 @@ struct Forward {
   using Member = typename Kokkos::TeamPolicy<Space, Kokkos::Schedule<Kokkos::Dynamic>>::member_type;
   using Vec = host_simd::Vector<float>;
   static constexpr int size = width<float>;
-  static constexpr float slack = 8;
-  static constexpr float minus_infinity = -Kokkos::Experimental::infinity_v<float>;
 
   ForwardProblem problem;
   portable::DropoutRule dropout;
@@ -210,31 +209,32 @@ struct Forward {
   void complete(const Scratch& scratch, const Visit& visit) const {
     constexpr int lanes = vectors * size;
     const Work& work = visit.work;
+    const float* const top = scratch.top + work.lane;
     float* const sum = scratch.sum + work.lane;
     int begin = visit.begin;  // of the weights whose output is still to be done
     multiply(scores_of(scratch, visit, visit.begin));
     for (int row = visit.begin; row < visit.end; row += key_group) {
-      if (row + key_group < visit.end) multiply(scores_of(scratch, visit, row + key_group));
-      float* const scores = scores_at(scratch, row);
-      Vec highest[vectors], low[vectors], part[vectors];
-      const float unit = prepare<vectors>(scratch, visit, row, scores, highest);
-      if (rises<vectors>(scratch, work, highest)) {
+      const float unit = prepare<vectors>(scratch, visit, row);
+      const float* const scores = scores_at(scratch, row);
+      const auto raise = [&] {
+        Vec highest[vectors];
+        find_maxima<vectors>(scores, unit, highest);
+        if (!any_lane<vectors>([&](int v) { return must_rise(lanes_at(top, v), highest[v]); })) return;
         if (begin < row) output<vectors>(scratch, visit, begin, row);
         begin = row;
-        raise<vectors>(scratch, work, highest);
-      }
-      const Vec none(minus_infinity), zero(0.0F);
-      for (int v = 0; v < vectors; ++v) {
-        const Vec top = host_simd::load<float>(scratch.top + work.lane + v * size);
-        low[v] = Kokkos::Experimental::condition(top == none, zero, top);
-        part[v] = zero;
-      }
-#pragma GCC unroll 2
-      for (int r = 0; r < key_group; r += 2) {
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; ++v)
-          weigh(scores + r * lanes + v * size, lanes, unit, low[v], part[v],
-                scratch.weights + (row + r) / 2 * lanes + v * size);
+        raise_tops<vectors>(scratch, work, highest);
+      };
+      // The sums of weights tell where they became too large: only lanes that begin have to know before.
+      const bool begins = lacks_top<vectors>(top);
+      if (begins) raise();
+      if (problem.row_max) note_maxima<vectors>(scores, unit, scratch.highest + work.lane);
+      const Product next = scores_of(scratch, visit, row + key_group);
+      Word* const weights = scratch.weights + row / 2 * lanes;
+      Vec part[vectors];
+      weigh_group<vectors>(scores, unit, top, weights, part, row + key_group < visit.end ? &next : nullptr);
+      if (!begins && too_large<vectors>(part)) {
+        raise();
+        weigh_group<vectors>(scores, unit, top, weights, part, nullptr);
       }
       for (int v = 0; v < vectors; ++v)
         host_simd::store<float>(sum + v * size, host_simd::load<float>(sum + v * size) + part[v]);
@@ -253,31 +253,17 @@ struct Forward {
     }
   }
 
-  /// Masks and caps a group's scores where that is asked for; \p highest becomes each lane's largest in log2 units.
-  /// Returns what scores have to be multiplied with to be in those units.
+  /// Masks and caps a group's scores where that is asked for. Returns what scores have to be multiplied with to be in
+  /// log2 units.
   template <int vectors>
-  float prepare(const Scratch& scratch, const Visit& visit, int row, float* scores, Vec (&highest)[vectors]) const {
-    constexpr int lanes = vectors * size;
+  float prepare(const Scratch& scratch, const Visit& visit, int row) const {
     const Slice& slice = *visit.work.slice;
     const float factor = portable::PairGradient<float>::score_factor(problem.shape);
     const bool in_place = problem.shape.softcap > 0 || !(factor > 0);  // the largest score is not the largest product's
     const std::int32_t first_key = visit.origin + row;
     if (in_place || first_key < slice.core.begin || first_key + key_group > slice.core.end)
-      mask<vectors>(scratch, visit, row, in_place ? factor : 1.0F, scores);
-    for (int v = 0; v < vectors; ++v) {
-      const auto score = [&](int i) { return host_simd::load<float>(scores + i * lanes + v * size); };
-      Vec most(minus_infinity);
-#pragma GCC unroll 4
-      for (int i = 0; i < key_group; i += 4) {
-        const Vec four = host_simd::larger<float>(host_simd::larger<float>(score(i), score(i + 1)),
-                                                  host_simd::larger<float>(score(i + 2), score(i + 3)));
-        most = host_simd::larger<float>(four, most);
-      }
-      highest[v] = most;
-    }
-    const float unit = in_place ? 1.0F : factor;
-    for (int v = 0; v < vectors; ++v) highest[v] = highest[v] * Vec(unit);
-    return unit;
+      mask<vectors>(scratch, visit, row, in_place ? factor : 1.0F, scores_at(scratch, row));
+    return in_place ? 1.0F : factor;
   }
 
   /// Scores times \p factor, capped, -inf where not visible.
@@ -304,29 +290,26 @@ struct Forward {
     }
   }
 
-  /// Lets lanes know a group's maxima. What weights are relative to follows only where weights would become larger than
-  /// 2^8: floats have the room, and the output seldom has to be scaled.
+  /// Lets \p highest, by lane, join a group's largest scores.
   template <int vectors>
-  bool rises(const Scratch& scratch, const Work& work, const Vec (&highest)[vectors]) const {
-    bool any = false;
-    for (int v = 0; v < vectors; ++v) {
-      float* const most = scratch.highest + work.lane + v * size;
-      host_simd::store<float>(most, host_simd::larger<float>(highest[v], host_simd::load<float>(most)));
-      any |= Kokkos::Experimental::any_of(host_simd::load<float>(scratch.top + work.lane + v * size) + Vec(slack) <
-                                          highest[v]);
-    }
-    return any;
+  __attribute__((noinline)) static void note_maxima(const float* scores, float unit, float* highest) {
+    Vec own[vectors];
+    find_maxima<vectors>(scores, unit, own);
+    for (int v = 0; v < vectors; ++v)
+      host_simd::store<float>(highest + v * size, host_simd::larger<float>(own[v], lanes_at(highest, v)));
   }
 
+  /// Brings what is there to what weights are relative to from now on, where a lane must rise.
   template <int vectors>
-  __attribute__((noinline)) void raise(const Scratch& scratch, const Work& work, const Vec (&highest)[vectors]) const {
+  __attribute__((noinline)) void raise_tops(const Scratch& scratch, const Work& work,
+                                            const Vec (&highest)[vectors]) const {
     constexpr int lanes = vectors * size;
     const Vec zero(0.0F), one(1.0F);
     float* const out = out_of(scratch, work);
     for (int v = 0; v < vectors; ++v) {
       float *const top = scratch.top + work.lane + v * size, *const sum = scratch.sum + work.lane + v * size;
       const Vec before = host_simd::load<float>(top);
-      const auto rises = before + Vec(slack) < highest[v];
+      const auto rises = must_rise(before, highest[v]);
       host_simd::store<float>(top, Kokkos::Experimental::condition(rises, highest[v], before));
       const Vec factor = Kokkos::Experimental::condition(rises, host_simd::exp2_of<float>(before - highest[v]), one);
       host_simd::store<float>(sum, host_simd::load<float>(sum) * factor);
@@ -378,15 +361,26 @@ struct Forward {
     const auto write =
         host_simd::replacing<bfloat16>(problem.shape.total_q, problem.shape.heads_q, problem.shape.dim_v);
     for (int lane = 0; lane < slice.rows; ++lane) {
-      const float top = scratch.top[work.lane + lane], highest = scratch.highest[work.lane + lane];
-      const float shift = top == highest ? 1.0F : portable::exp2(top - highest);
+      const std::int64_t row = slice.begin + lane;
       factor[lane] =
-          shift * portable::finish_row<float>(problem, slice.begin + lane, work.head, {highest, factor[lane] * shift});
+          portable::finish_row<float>(problem, row, work.head, {scratch.top[work.lane + lane], factor[lane]});
+      // Not what weights are relative to: the largest one.
+      if (problem.row_max)
+        static_cast<float*>(problem.row_max.data)[problem.row_max.offset(row, work.head)] =
+            scratch.highest[work.lane + lane] * static_cast<float>(Kokkos::numbers::ln2);
     }
-    for (int lane = 0; lane < slice.rows; lane += size)
-      host_simd::unpack_lanes<bfloat16, float>(problem.out, slice.begin + lane, std::min(size, slice.rows - lane),
-                                               work.head, problem.shape.dim_v, out_of(scratch, work) + lane, lanes,
-                                               host_simd::load<float>(factor + lane), write);
+    for (int lane = 0; lane < slice.rows; lane += size) {
+      const int rows = std::min(size, slice.rows - lane), dim = problem.shape.dim_v;
+      const float* const out = out_of(scratch, work) + lane;
+      const Vec own = host_simd::load<float>(factor + lane);
+      if (problem.out.type == ScalarType::bfloat16) {
+        unpack_lanes(problem.out, slice.begin + lane, rows, work.head, dim, out, lanes, static_cast<__m512>(own),
+                     write);
+      } else {
+        host_simd::unpack_lanes<bfloat16, float>(problem.out, slice.begin + lane, rows, work.head, dim, out, lanes, own,
+                                                 write);
+      }
+    }
   }
 };
 

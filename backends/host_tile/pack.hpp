@@ -63,6 +63,42 @@ inline void pack_lanes(const RowSpan& span, std::int64_t begin, Word* to, int pi
   }
 }
 
+/// Which half word of (high, low), as one instruction rounds two vectors, comes where so that lanes become pairs.
+inline __m512i pair_order() {
+  alignas(64) std::uint16_t order[32];
+  for (int i = 0; i < 32; ++i) order[i] = static_cast<std::uint16_t>(i / 2 + i % 2 * 16);
+  return _mm512_load_si512(order);
+}
+
+/// The inverse, rounding: number d of row i, for \p count rows, is `from[d * pitch + i]` times lane i of \p factor. Whole
+/// rows are written at a time: with 16 of them line by line, the forward took 4 % more time (dim 128).
+inline void unpack_lanes(const TensorRef& tensor, std::int64_t begin, int count, int head, int dim, const float* from,
+                         int pitch, __m512 factor, host_simd::Write write) {
+  alignas(64) Word rows[tile_columns][max_row / 2];
+  for (int d = 0; d < dim; d += tile_depth) {
+    Raw<Word, 16> matrix[16];
+    for (int r = 0; r < 16; ++r) {
+      const auto number = [&](int at) {
+        return at < dim ? _mm512_mul_ps(_mm512_load_ps(from + at * pitch), factor) : _mm512_setzero_ps();
+      };
+      const auto rounded = (__m512i)_mm512_cvtne2ps_pbh(number(d + 2 * r + 1), number(d + 2 * r));
+      matrix[r] = (Raw<Word, 16>)_mm512_permutexvar_epi16(pair_order(), rounded);
+    }
+    host_simd::transpose<16, Word, 16>(matrix);
+    for (int i = 0; i < 16; ++i) std::memcpy(rows[i] + d / 2, &matrix[i], 64);
+  }
+  for (int i = 0; i < count; ++i) {
+    auto* const to = static_cast<bfloat16*>(tensor.data) + tensor.offset(begin + i, head);
+    int done = 0;
+    if (write == host_simd::Write::stream && reinterpret_cast<std::uintptr_t>(to) % host_simd::line_bytes == 0) {
+      for (; done + tile_depth <= dim; done += tile_depth)
+        host_simd::stream_line(to + done, _mm512_load_si512(rows[i] + done / 2));
+    }
+    std::memcpy(static_cast<void*>(to + done), rows[i] + done / 2,
+                sizeof(bfloat16) * static_cast<std::size_t>(dim - done));
+  }
+}
+
 /// Two rows as the words of one step of the depth, for \p columns columns (whole vectors). \p special gathers infinite
 /// values and NaN.
 inline void zip_rows(const RowSpan& span, std::int64_t row, int columns, Word* to, Raw<Word, 16>& special) {
