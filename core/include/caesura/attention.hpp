@@ -71,8 +71,8 @@ struct AttentionOptions {
   SumOrder sums = SumOrder::fixed;
   /// Backward only: `backward_workspace_bytes` of scratch `(bytes)` of `std::byte`, 16-byte aligned; not given: allocated for the call.
   ViewRef workspace = {};
-  /// Host kernels copy keys and values (the backward: queries and gradients too) into an order that suits vectors, for as
-  /// many key heads at a time as this many bytes hold, at least one. The memory is kept for later calls.
+  /// Host kernels copy keys and values (the backward: queries and gradients too) into an order that suits vectors, for no
+  /// more key heads at a time than this many bytes hold, but at least one. The memory is kept for later calls.
   std::int64_t pack_bytes = std::int64_t{64} << 20;
   /// The name of the kernel to use; empty: the best supported one, or what CAESURA_FORCE_KERNEL names.
   std::string variant = {};
