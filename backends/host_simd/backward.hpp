@@ -138,8 +138,7 @@ struct Backward {
     multiply_rows(slice.seen, keys.v_rows, dout, layout.depth_v, numbers.ds, numbers.pitch,
                   s + 1 < slices ? q + lanes * layout.depth_qk : keys.k_columns);
     if (pair.dropout.active()) drop(numbers, kept, slice);
-    slope(numbers, queries.delta + s * lanes, slice, first, last);
-    if (pair.cap > 0) scale_rows(numbers.ds, numbers.pitch, slopes, slice.seen);
+    slope(numbers, slopes, queries.delta + s * lanes, slice, first, last);
     // dV takes the weights that the forward used.
     if (pair.dropout.active()) scale_rows(numbers.weights, numbers.pitch, kept, slice.seen);
     if constexpr (Words::pack > 1) keep(block, s, numbers, slice.seen);
@@ -177,8 +176,8 @@ struct Backward {
     }
   }
 
-  /// dP^T becomes dS^T.
-  void slope(const Numbers& numbers, const Real* row_delta, const SliceVisit& slice,
+  /// dP^T becomes dS^T. \p slopes, of a softcap, come before the mask: where nobody sees them they may be NaN.
+  void slope(const Numbers& numbers, const Real* slopes, const Real* row_delta, const SliceVisit& slice,
              const Vector<Real> (&first)[vectors], const Vector<Real> (&last)[vectors]) const {
     const Vector<Real> zero(Real(0));
     Vector<Real> delta[vectors];
@@ -187,6 +186,7 @@ struct Backward {
       for (int v = 0; v < vectors; ++v) {
         const int at = r * numbers.pitch + v * width<Real>;
         Vector<Real> ds = load<Real>(numbers.weights + at) * (load<Real>(numbers.ds + at) - delta[v]);
+        if (pair.cap > 0) ds = ds * load<Real>(slopes + r * lanes + v * width<Real>);
         if (slice.is_partial(r)) ds = where_visible<Real>(static_cast<Real>(r), first[v], last[v], ds, zero);
         store<Real>(numbers.ds + at, ds);
       }
