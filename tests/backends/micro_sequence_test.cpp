@@ -35,7 +35,7 @@ TYPED_TEST(MicroSequence, APastThatIsNotSeenGetsNoGradient) {
       for (const auto& bits : {device.dk.bits(), device.dv.bits()}) {
         for (std::size_t i = 0; i < bits.size() / 22 * 7; ++i) ASSERT_EQ(bits[i], std::byte{0}) << i;
       }
-      expect_close(problem, expected, device.download(), scalar_type_v<TypeParam>, scalar_type_v<TypeParam>);
+      expect_close(problem, expected, device.download(), scalar_type_v<TypeParam>, scalar_type_v<TypeParam>, name);
     }
   }
 }
@@ -104,7 +104,7 @@ void check_micro_sequences(const MicroCase& test, std::int64_t size) {
     Results got = device.download();
     got.dk = dk.download();
     got.dv = dv.download();
-    expect_close(problem, expected, got, scalar_type_v<Scalar>, scalar_type_v<Scalar>);
+    expect_close(problem, expected, got, scalar_type_v<Scalar>, scalar_type_v<Scalar>, name);
   }
 }
 

@@ -36,7 +36,8 @@ class NonFinite : public ::testing::Test {
 
   /// Outside its rows [begin, end), a result is what it would be without the NaN: up to rounding, since kernels may
   /// sum in another way where they meet one.
-  static void expect_clean_outside(Range range, const Problem& clean, const Results& expected, Results got) {
+  static void expect_clean_outside(Range range, const Problem& clean, const Results& expected, Results got,
+                                   const std::string& variant) {
     const auto cover = [&](reference::Tensor& tensor, const reference::Tensor& by) {
       for (std::int64_t row = range.begin; row < range.end; ++row) {
         for (std::int64_t head = 0; head < tensor.heads; ++head) {
@@ -50,7 +51,7 @@ class NonFinite : public ::testing::Test {
     cover(got.dq, expected.dq);
     cover(got.dk, expected.dk);
     cover(got.dv, expected.dv);
-    expect_close(clean, expected, got, scalar_type_v<Scalar>, scalar_type_v<Scalar>);
+    expect_close(clean, expected, got, scalar_type_v<Scalar>, scalar_type_v<Scalar>, variant);
   }
 };
 using Scalars = ::testing::Types<double, float, half, bfloat16>;
@@ -59,24 +60,27 @@ TYPED_TEST_SUITE(NonFinite, Scalars);
 TYPED_TEST(NonFinite, NansStayInTheirDocument) {
   // Three documents share the first tile of queries and of keys.
   const Mask mask = Mask::from_documents(Documents::from_lengths({30, 50, 90}));
-  const Problem clean(mask, {4, 2, 24, 40}, 61);
-  const Results clean_expected = expected_results(clean);
-  for (const std::string& name : kernel_names(scalar_type_v<TypeParam>)) {
-    for (int tensor = 0; tensor < 4; ++tensor) {
-      for (const double value : {nan, std::numeric_limits<double>::infinity()}) {
-        SCOPED_TRACE(
-            text(name, ", ", value, " in ", std::array{"q", "k", "v", "dout"}[static_cast<std::size_t>(tensor)]));
-        Problem problem = clean;
-        const std::array<reference::Tensor*, 4> tensors = {&problem.q, &problem.k, &problem.v, &problem.dout};
-        (*tensors[static_cast<std::size_t>(tensor)])(47, 1, 5) = value;
-        for (const SumOrder sums : {SumOrder::fixed, SumOrder::any}) {
-          const auto got = this->run(problem, name, sums);
-          this->expect_clean_outside({30, 80}, clean, clean_expected, got.download());
-          if (!std::isnan(value)) continue;
-          // In its own document a NaN goes where the mathematics lets it go, and nowhere else.
-          Results results = got.download(), expected = expected_results(problem);
-          results.row_max = expected.row_max;
-          expect_close(problem, expected, results, scalar_type_v<TypeParam>, scalar_type_v<TypeParam>);
+  for (const double softcap : {0.0, 2.0}) {
+    Problem clean(mask, {4, 2, 24, 40}, 61);
+    clean.options.softcap = softcap;
+    const Results clean_expected = expected_results(clean);
+    for (const std::string& name : kernel_names(scalar_type_v<TypeParam>)) {
+      for (int tensor = 0; tensor < 4; ++tensor) {
+        for (const double value : {nan, std::numeric_limits<double>::infinity()}) {
+          SCOPED_TRACE(text(name, ", softcap ", softcap, ", ", value, " in ",
+                            std::array{"q", "k", "v", "dout"}[static_cast<std::size_t>(tensor)]));
+          Problem problem = clean;
+          const std::array<reference::Tensor*, 4> tensors = {&problem.q, &problem.k, &problem.v, &problem.dout};
+          (*tensors[static_cast<std::size_t>(tensor)])(47, 1, 5) = value;
+          for (const SumOrder sums : {SumOrder::fixed, SumOrder::any}) {
+            const auto got = this->run(problem, name, sums);
+            this->expect_clean_outside({30, 80}, clean, clean_expected, got.download(), name);
+            if (!std::isnan(value)) continue;
+            // In its own document a NaN goes where the mathematics lets it go, and nowhere else.
+            Results results = got.download(), expected = expected_results(problem);
+            results.row_max = expected.row_max;
+            expect_close(problem, expected, results, scalar_type_v<TypeParam>, scalar_type_v<TypeParam>, name);
+          }
         }
       }
     }
@@ -105,7 +109,7 @@ TYPED_TEST(NonFinite, ValuesThatNobodySeesAreNeverMixedIn) {
     SCOPED_TRACE(name);
     for (const SumOrder sums : {SumOrder::fixed, SumOrder::any}) {
       const auto got = this->run(problem, name, sums);
-      expect_close(clean, expected, got.download(), scalar_type_v<TypeParam>, scalar_type_v<TypeParam>);
+      expect_close(clean, expected, got.download(), scalar_type_v<TypeParam>, scalar_type_v<TypeParam>, name);
     }
   }
 }

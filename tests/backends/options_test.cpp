@@ -222,7 +222,7 @@ TYPED_TEST(Accumulate, AddsToWhatIsThere) {
     device.backward(Space(), plan);
     Space().fence();
     const auto type = scalar_type_v<TypeParam>;
-    expect_close(problem, expected, device.download(), type, type);
+    expect_close(problem, expected, device.download(), type, type, name);
     const auto dk_after = device.dk.bits(), dv_after = device.dv.bits();
     const std::size_t dk_seen = dk_after.size() / 140 * 100, dv_seen = dv_after.size() / 140 * 100;
     EXPECT_EQ(std::memcmp(&dk_after[dk_seen], &dk_before[dk_seen], dk_after.size() - dk_seen), 0);

@@ -75,7 +75,7 @@ class AttentionParts : public ::testing::Test {
                         maxima == Maxima::asked_for ? ", with row_max" : ", without row_max"));
       Results got = run_parts<Scalar>(problem, parts, kernel, sink_in, maxima);
       if (maxima == Maxima::not_asked_for) got.row_max = expected.row_max;
-      expect_close(problem, expected, got, scalar_type_v<Scalar>, accumulator_of(scalar_type_v<Scalar>));
+      expect_close(problem, expected, got, scalar_type_v<Scalar>, accumulator_of(scalar_type_v<Scalar>), kernel);
     }
   }
 };
@@ -153,7 +153,8 @@ TYPED_TEST(AttentionParts, NansGoWhereTheyWouldGoInOneCall) {
                               maxima == Maxima::asked_for ? ", with row_max" : ""));
             Results got = run_parts<TypeParam>(problem, parts, kernel, SinkIn::first_call, maxima);
             got.row_max = expected.row_max;
-            expect_close(problem, expected, got, scalar_type_v<TypeParam>, accumulator_of(scalar_type_v<TypeParam>));
+            expect_close(problem, expected, got, scalar_type_v<TypeParam>, accumulator_of(scalar_type_v<TypeParam>),
+                         kernel);
           }
         }
       }
@@ -222,7 +223,7 @@ TYPED_TEST(AttentionParts, DropoutByPositionsHasTheWholesNumbers) {
                                 taken(of_these.dk, keys, heads_kv),
                                 taken(of_these.dv, keys, heads_kv),
                                 {}};
-        expect_close(part, wanted, got, scalar_type_v<TypeParam>, accumulator_of(scalar_type_v<TypeParam>));
+        expect_close(part, wanted, got, scalar_type_v<TypeParam>, accumulator_of(scalar_type_v<TypeParam>), kernel);
       }
     }
   }
