@@ -13,7 +13,7 @@ namespace caesura::host_simd {
 /// How a work item comes to its keys.
 enum class KeySource : std::uint8_t {
   packed,  ///< all blocks were packed before: many tiles read each
-  local    ///< the item packs what it reads: short documents, narrow windows. Less memory moves than is packed again
+  local    ///< the item reads them where they lie or packs what it reads: short documents, narrow windows
 };
 
 /// Query heads of an item that packs its keys: they share the block.
@@ -30,23 +30,24 @@ inline int heads_of_packed_item(const ForwardProblem& problem, int heads, int he
   return items >= std::int64_t{8} * threads ? heads_of_item : 1;
 }
 
-/// Whether packing all keys first pays: a block that is packed is written to memory and read again, one that an item packs
-/// for itself stays in its cache, but is packed by each item. \p break_even is the number of items a block.
-inline KeySource key_source(const ForwardProblem& problem, int heads_of_item, std::int32_t key_block,
-                            std::int64_t break_even) {
+/// Whether packing all keys first pays: a block that is packed is written to memory and read again, but products read it
+/// faster, and no item packs it for itself. \p break_even is the number of items a block.
+inline KeySource key_source(const ForwardProblem& problem, int heads_of_item, std::int32_t keys_of_block,
+                            double break_even) {
   const TileSchedule& schedule = problem.rows.schedule;
   std::int64_t visits = 0;
   for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer) {
     for (std::int32_t tile = 0; tile < schedule.tiles; ++tile) {
       for (std::int32_t i = 0; i < schedule.run_count(layer, tile); ++i) {
         const TileRange run = schedule.run(layer, tile, i);
-        visits += (run.end - 1) / key_block - run.begin / key_block + 1;
+        visits += (run.end - 1) / keys_of_block - run.begin / keys_of_block + 1;
       }
     }
   }
-  const std::int64_t blocks = (problem.shape.total_k + key_block - 1) / key_block;
+  const std::int64_t blocks = (problem.shape.total_k + keys_of_block - 1) / keys_of_block;
   const std::int64_t items = problem.shape.heads_q / problem.shape.heads_kv / heads_of_item;
-  return visits * items <= break_even * blocks ? KeySource::local : KeySource::packed;
+  return static_cast<double>(visits * items) <= break_even * static_cast<double>(blocks) ? KeySource::local
+                                                                                         : KeySource::packed;
 }
 
 }  // namespace caesura::host_simd

@@ -78,6 +78,21 @@ bool read_line(const RowSpan& span, std::int64_t row, typename Words::Real facto
   }
 }
 
+/// One word of the depth of columns: the rows `row .. row + pack - 1`, \p columns columns side by side, zeros behind dim.
+template <class Words, class Scalar>
+bool read_across(const RowSpan& span, std::int64_t row, int columns, typename Words::Word* line) {
+  if constexpr (Words::pack == 1) {
+    return read_line<Words, Scalar>(span, row, 1, columns, line);
+  } else {
+    using Word = typename Words::Word;
+    alignas(64) typename Words::Value halves[2][max_line];
+    bool special = read_values<Words, Scalar>(span, row, 1, columns, halves[0]);
+    special |= read_values<Words, Scalar>(span, row + 1, 1, columns, halves[1]);
+    for (int c = 0; c < columns; ++c) line[c] = halves[0][c].bits() | static_cast<Word>(halves[1][c].bits()) << 16;
+    return special;
+  }
+}
+
 /// \p rows rows from \p begin side by side: word r of row i at `to[r * pitch + i]`. Asks for the next rows: they are
 /// what callers pack next, and too far from each other for the processor to see it coming.
 template <class Words, class Scalar, int rows>
@@ -153,15 +168,10 @@ bool pack_columns(const RowSpan& span, std::int64_t begin, TileRange words, int 
           prefetch(from[i] + rows * span.tensor.row_stride, columns * std::int64_t{sizeof(Word)});
           special |= is_special(from[i], columns);
         } else {
-          special |= read_line<Words, Scalar>(span, begin + r, 1, columns, line);
+          special |= read_across<Words, Scalar>(span, begin + r, columns, line);
         }
-      } else if constexpr (Words::pack == 1) {
-        special |= read_line<Words, Scalar>(span, begin + r, 1, columns, line);
       } else {
-        alignas(64) typename Words::Value halves[2][max_line];
-        special |= read_values<Words, Scalar>(span, begin + 2 * r, 1, columns, halves[0]);
-        special |= read_values<Words, Scalar>(span, begin + 2 * r + 1, 1, columns, halves[1]);
-        for (int c = 0; c < columns; ++c) line[c] = halves[0][c].bits() | static_cast<Word>(halves[1][c].bits()) << 16;
+        special |= read_across<Words, Scalar>(span, begin + r * Words::pack, columns, line);
       }
     }
     int c = 0;

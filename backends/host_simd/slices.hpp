@@ -28,6 +28,72 @@ struct Slice {
   bool sees(TileRange keys) const { return hull.begin < keys.end && keys.begin < hull.end && hull.begin < hull.end; }
 };
 
+namespace impl {
+inline TileRange empty_range() { return {INT32_MAX, 0}; }
+inline void join(TileRange& range, TileRange other) {
+  if (other.begin >= other.end) return;
+  range = {std::min(range.begin, other.begin), std::max(range.end, other.end)};
+}
+}  // namespace impl
+
+/// Where a slice of up to \p lanes rows ends that begins with row \p row of the rows up to \p end. Past a border, where
+/// rows see other keys, it goes on if that saves a slice and costs less than one. The first layer decides.
+template <class Real>
+std::int64_t slice_end(const RowIntervals& intervals, std::int64_t row, std::int64_t end, int lanes) {
+  const auto interval = [&](std::int64_t at) { return TileRange{intervals.first[at], intervals.last[at]}; };
+  const auto is_new = [](TileRange seen, TileRange own) {
+    return own.begin < own.end && seen.begin < seen.end && (own.begin >= seen.end || own.end <= seen.begin);
+  };
+  // In block rows of one vector; a slice costs a few more of them.
+  const auto cost = [](std::int64_t rows, TileRange keys) -> std::int64_t {
+    constexpr int overhead = 8;
+    const int vectors = rows > width<Real> ? 2 : 1;
+    return vectors * std::max(keys.end - keys.begin, 0) + overhead;
+  };
+  const auto slices = [&](std::int64_t rows) { return (rows + lanes - 1) / lanes; };
+  const std::int64_t limit = std::min<std::int64_t>(end, row + lanes);
+  // The slice's rows up to a border see `keys`; beyond it, `own` of the next rows' keys are new.
+  TileRange keys = impl::empty_range();
+  std::int64_t border = row;  // rows [row, border) are settled
+  while (border < limit) {
+    TileRange own = impl::empty_range();
+    std::int64_t until = border;
+    do {
+      impl::join(own, interval(until));
+      ++until;
+    } while (until < limit && !is_new(own, interval(until)));
+    TileRange both = keys;
+    impl::join(both, own);
+    if (border > row) {
+      std::int64_t next = until;  // the next border; far ones do not matter
+      for (TileRange seen = own; next < std::min(end, border + 4 * lanes) && !is_new(seen, interval(next)); ++next)
+        impl::join(seen, interval(next));
+      const bool saves = slices(next - until) < slices(next - border);
+      if (!saves || cost(until - row, both) > cost(border - row, keys) + cost(until - border, own)) return border;
+    }
+    keys = both;
+    border = until;
+  }
+  return limit;
+}
+
+/// What the rows of a slice see in a layer becomes its hull and core, and \p first and \p last of each lane; lanes
+/// without a row see everything, which nobody reads, so that they keep no block from being full.
+inline void load_layer(Slice& slice, const RowIntervals& intervals, std::int32_t layer, int lanes, std::int32_t* first,
+                       std::int32_t* last) {
+  slice.hull = impl::empty_range();
+  slice.core = {0, INT32_MAX};
+  for (int lane = 0; lane < lanes; ++lane) {
+    const std::int64_t at = layer * intervals.rows + slice.begin + lane;
+    const bool exists = lane < slice.rows;
+    const TileRange own = exists ? TileRange{intervals.first[at], intervals.last[at]} : TileRange{0, INT32_MAX};
+    first[lane] = own.begin;
+    last[lane] = own.end;
+    if (exists) impl::join(slice.hull, own);
+    slice.core = {std::max(slice.core.begin, own.begin), std::min(slice.core.end, own.end)};
+  }
+}
+
 /// The slices of up to `impl::tile_rows` rows.
 template <class Real>
 class Slices {
@@ -41,31 +107,8 @@ class Slices {
     for (std::int64_t row = begin; row < end;) {
       // Enough slices must be left for rows that cannot be cut well.
       const bool may_end_early = (capacity - count_ - 1) * lanes_of_slice >= end - row;
-      const std::int64_t limit = std::min<std::int64_t>(end, row + lanes_of_slice);
-      std::int64_t last = limit;
-      if (may_end_early) {
-        // The slice's rows up to a border see `keys`; beyond it, `own` of the next rows' keys are new.
-        TileRange keys = empty_range();
-        std::int64_t border = row;  // rows [row, border) are settled
-        for (std::int64_t next = row; next < limit;) {
-          TileRange own = empty_range();
-          std::int64_t until = next;
-          do {
-            join(own, interval(intervals, until));
-            ++until;
-          } while (until < limit && !is_new(own, interval(intervals, until)));
-          TileRange both = keys;
-          join(both, own);
-          const auto rows = [&](std::int64_t to) { return static_cast<int>(to - row); };
-          if (border > row &&
-              cost(rows(until), both) > cost(rows(border), keys) + cost(static_cast<int>(until - border), own)) {
-            last = border;
-            break;
-          }
-          keys = both;
-          border = next = until;
-        }
-      }
+      const std::int64_t last = may_end_early ? slice_end<Real>(intervals, row, end, lanes_of_slice)
+                                              : std::min<std::int64_t>(end, row + lanes_of_slice);
       const auto rows = static_cast<int>(last - row);
       const int vectors = rows > width<Real> ? 2 : 1;
       slices_[static_cast<std::size_t>(count_++)] = {row, rows, vectors, lanes_};
@@ -74,23 +117,12 @@ class Slices {
     }
   }
 
-  /// Sets hull and core of each slice for a layer, and `first`, `last` of each lane; lanes without a row see
-  /// everything, which nobody reads, so that they keep no block from being full. Returns the union of the hulls.
+  /// `load_layer` of each. Returns the union of the hulls.
   TileRange load(const RowIntervals& intervals, std::int32_t layer, std::int32_t* first, std::int32_t* last) {
-    TileRange all = empty_range();
+    TileRange all = impl::empty_range();
     for (Slice& slice : *this) {
-      slice.hull = empty_range();
-      slice.core = {0, INT32_MAX};
-      for (int lane = 0; lane < slice.vectors * width<Real>; ++lane) {
-        const std::int64_t at = layer * intervals.rows + slice.begin + lane;
-        const bool exists = lane < slice.rows;
-        const TileRange own = exists ? TileRange{intervals.first[at], intervals.last[at]} : TileRange{0, INT32_MAX};
-        first[slice.lane + lane] = own.begin;
-        last[slice.lane + lane] = own.end;
-        if (exists) join(slice.hull, own);
-        slice.core = {std::max(slice.core.begin, own.begin), std::min(slice.core.end, own.end)};
-      }
-      join(all, slice.hull);
+      load_layer(slice, intervals, layer, slice.vectors * width<Real>, first + slice.lane, last + slice.lane);
+      impl::join(all, slice.hull);
     }
     return all;
   }
@@ -100,24 +132,6 @@ class Slices {
   int lanes() const { return lanes_; }
 
  private:
-  static TileRange empty_range() { return {INT32_MAX, 0}; }
-  static void join(TileRange& range, TileRange other) {
-    if (other.begin >= other.end) return;
-    range = {std::min(range.begin, other.begin), std::max(range.end, other.end)};
-  }
-  static TileRange interval(const RowIntervals& intervals, std::int64_t row) {
-    return {intervals.first[row], intervals.last[row]};  // the first layer decides
-  }
-  static bool is_new(TileRange seen, TileRange own) {
-    return own.begin < own.end && seen.begin < seen.end && (own.begin >= seen.end || own.end <= seen.begin);
-  }
-  /// In block rows of one vector; a slice costs a few more of them.
-  static std::int64_t cost(int rows, TileRange keys) {
-    constexpr int overhead = 8;
-    const int vectors = rows > width<Real> ? 2 : 1;
-    return vectors * std::max(keys.end - keys.begin, 0) + overhead;
-  }
-
   std::array<Slice, capacity> slices_;
   int count_ = 0;
   int lanes_ = 0;

@@ -163,6 +163,26 @@ KOKKOS_FORCEINLINE_FUNCTION Vector<Real> exp2_of(const Vector<Real>& x) {
 #endif
 }
 
+/// The natural logarithm of a number from 1 on; NaN for NaN. Relative error about two units in the last place.
+/// x = 2^e m with m in [1/sqrt(2), sqrt(2)), log(m) = 2 artanh(s), s = (m - 1) / (m + 1), by its series.
+template <class Real>
+KOKKOS_FORCEINLINE_FUNCTION Vector<Real> log_of(const Vector<Real>& x) {
+  using C = portable::MathConstants<Real>;
+  using Values = Raw<Real, width<Real>>;
+  using Bits = Raw<typename C::Bits, width<Real>>;
+  constexpr int terms = std::is_same_v<Real, float> ? 5 : 11;
+  const Bits bits = std::bit_cast<Bits>(x), root_half = std::bit_cast<Bits>(Values{} + Real(0.70710678118654752440));
+  const Bits exponent = (bits - root_half) >> C::mantissa;
+  const Values m = std::bit_cast<Values>(bits - (exponent << C::mantissa));
+  const Values s = (m - 1) / (m + 1), square = s * s;
+  Values series = Values{} + Real(1) / (2 * terms + 1);
+  for (int i = terms - 1; i >= 0; --i) series = series * square + Real(1) / static_cast<Real>(2 * i + 1);
+  const Values e = __builtin_convertvector(exponent, Values);
+  const Values result = e * static_cast<Real>(Kokkos::numbers::ln2) + 2 * s * series;
+  const Values raw = std::bit_cast<Values>(x);
+  return std::bit_cast<Vector<Real>>(raw < Kokkos::Experimental::infinity_v<Real> ? result : raw);
+}
+
 /// tanh: Lambert's continued fraction near 0, 1 - 2 / (1 + e^2x) elsewhere.
 template <class Real>
 KOKKOS_FORCEINLINE_FUNCTION Vector<Real> tanh_of(const Vector<Real>& x) {

@@ -1,0 +1,294 @@
+// SPDX-FileCopyrightText: 2026 The Caesura authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "backends/host_simd/finish_rows.hpp"
+#include "backends/host_simd/multiply_in_place.hpp"
+#include "backends/host_simd/packed_keys.hpp"
+#include "backends/host_simd/score_block.hpp"
+#include "backends/host_simd/slices.hpp"
+#include "backends/portable/row_state.hpp"
+
+// Forward where each key is read by few rows: short documents, narrow windows. Keys and values are read where they lie,
+// S^T = K Q^T with queries as lanes, O = P V with columns as lanes: only Q is transposed, rows of O are written as they
+// are, and eight rows of O take the keys that they see, not those of the whole slice. One vector of queries a slice: a
+// causal document of 30 tokens is 16 rows with 16 keys and 14 with 30.
+
+namespace caesura::host_simd {
+
+using portable::Arena;
+
+template <class Words>
+struct InPlaceScratch {
+  using Real = typename Words::Real;
+  using Word = typename Words::Word;
+  static constexpr int lanes = width<Real>;
+  Word* q;                     ///< `(depth_qk, lanes)`
+  Real* out;                   ///< `(lanes, columns_v)`
+  Real* scores;                ///< `(key_block, lanes)`: S^T
+  Word* weights;               ///< `(key_block / pack, lanes)`: P^T; where words are numbers, the memory of the scores
+  Real *top, *sum;             ///< by lane: running maximum (log2 units) and sum
+  std::int32_t *first, *last;  ///< by lane
+  Word *k, *v;                 ///< rows of a block that cannot be read in place
+
+  InPlaceScratch(Arena& arena, const AttentionShape& shape) {
+    const int depth_qk = words_of(shape.dim_qk, Words::pack), columns_v = round_up(shape.dim_v, lanes);
+    q = arena.take<Word>(lanes * depth_qk);
+    out = arena.take<Real>(lanes * columns_v);
+    scores = arena.take<Real>(key_block * lanes);
+    if constexpr (Words::pack == 1) {
+      weights = scores;
+    } else {
+      weights = arena.take<Word>(key_block / Words::pack * lanes);
+    }
+    top = arena.take<Real>(lanes);
+    sum = arena.take<Real>(lanes);
+    first = arena.take<std::int32_t>(lanes);
+    last = arena.take<std::int32_t>(lanes);
+    k = arena.take<Word>(key_block * round_up(depth_qk, lanes));
+    v = arena.take<Word>(key_block / Words::pack * columns_v);
+  }
+};
+
+/// Work item: consecutive query rows, with some key heads and all query heads that read them.
+template <class Space, class Scalar, class Words>
+struct ForwardInPlace {
+  using Real = typename Words::Real;
+  using Word = typename Words::Word;
+  using Scratch = InPlaceScratch<Words>;
+  using Member = typename Kokkos::TeamPolicy<Space, Kokkos::Schedule<Kokkos::Dynamic>>::member_type;
+  static constexpr int lanes = width<Real>;
+  static constexpr int key_panel = 2 * Block<Real>::rows;
+  static constexpr int query_panel = std::min(Block<Real>::rows, lanes);
+
+  ForwardProblem problem;
+  portable::DropoutRule dropout;
+  std::int64_t rows_of_item;
+  int heads_of_item;  ///< query heads, all that read some key heads; divides those of the problem
+  std::int64_t scratch_bytes;
+
+  void operator()(const Member& team) const {
+    const AttentionShape& shape = problem.shape;
+    const int parts = shape.heads_q / heads_of_item;
+    const std::int64_t begin = team.league_rank() / parts * rows_of_item;
+    const std::int64_t end = std::min(begin + rows_of_item, shape.total_q);
+    const int first_head = team.league_rank() % parts * heads_of_item;
+    Arena arena(portable::scratch_of<portable::Tile<Space, Real>>(team, scratch_bytes));
+    const Scratch scratch(arena, shape);
+    for (std::int64_t row = begin; row < end;) {
+      Item item;
+      item.slice.begin = row;
+      row = slice_end<Real>(problem.rows.intervals, row, end, lanes);
+      item.slice.rows = static_cast<int>(row - item.slice.begin);
+      item.end_head = first_head + heads_of_item;
+      for (item.head = first_head; item.head < item.end_head; ++item.head) {
+        // What a masked pair multiplies is zero only where values are finite.
+        if (!attend(scratch, item, false)) attend(scratch, item, true);
+        write(scratch, item);
+      }
+    }
+    fence_streams();
+  }
+
+ private:
+  /// What is at hand.
+  struct Item {
+    Slice slice;
+    int head = 0, end_head = 0;
+    std::int32_t layer = -1;                           ///< that `slice`, and first and last of the lanes, are of
+    std::int32_t copied_block = -1, copied_head = -1;  ///< what the copies of K and V hold
+  };
+  struct Rows {
+    const Word* words;
+    std::int64_t pitch;
+  };
+
+  int columns_v() const { return round_up(problem.shape.dim_v, lanes); }
+  int head_kv(int head) const { return head / (problem.shape.heads_q / problem.shape.heads_kv); }
+
+  /// O of one slice and head, not yet divided by the sums. Returns whether all of it is finite.
+  bool attend(const Scratch& scratch, Item& item, bool pair_by_pair) const {
+    Slice& slice = item.slice;
+    bool keep = start(scratch, item);
+    for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer) {
+      if (item.layer != layer) {
+        load_layer(slice, problem.rows.intervals, layer, lanes, scratch.first, scratch.last);
+        item.layer = layer;
+      }
+      for (std::int32_t begin = slice.hull.begin; begin < slice.hull.end; begin += key_block) {
+        visit(scratch, item, {begin, std::min(begin + key_block, slice.hull.end)}, keep, pair_by_pair);
+        keep = true;
+      }
+    }
+    if (!keep) std::fill_n(scratch.out, lanes * columns_v(), Real(0));
+    return is_finite(scratch.out, slice.rows * columns_v());
+  }
+
+  static bool is_finite(const Real* values, int count) {
+    const Vector<Real> zero(Real(0));
+    Vector<Real> even = zero, odd = zero;  // no infinity and no NaN times 0 is 0
+    int i = 0;
+    for (; i + 2 * lanes <= count; i += 2 * lanes) {
+      even = Kokkos::fma(load<Real>(values + i), zero, even);
+      odd = Kokkos::fma(load<Real>(values + i + lanes), zero, odd);
+    }
+    if (i < count) even = Kokkos::fma(load<Real>(values + i), zero, even);
+    return Kokkos::Experimental::all_of(even + odd == zero);
+  }
+
+  /// Returns whether there is an earlier O.
+  bool start(const Scratch& scratch, const Item& item) const {
+    const Slice& slice = item.slice;
+    const AttentionShape& shape = problem.shape;
+    const std::int64_t end = slice.begin + slice.rows;
+    pack_rows<Words, Scalar, lanes>({problem.q, shape.total_q, item.head, shape.dim_qk}, slice.begin,
+                                    Words::pack == 1 ? portable::PairGradient<Real>::score_factor(shape) : Real(1),
+                                    scratch.q, lanes);
+    if (!problem.merge) {
+      std::fill_n(scratch.top, lanes, -Kokkos::Experimental::infinity_v<Real>);
+      std::fill_n(scratch.sum, lanes, Real(0));
+      return false;
+    }
+    for (int lane = 0; lane < lanes; ++lane) {
+      const auto state = lane < slice.rows ? portable::resume_row<Real>(problem, slice.begin + lane, item.head)
+                                           : portable::RowState<Real>{};
+      scratch.top[lane] = state.top;
+      scratch.sum[lane] = state.sum;
+      Real* const out = scratch.out + lane * columns_v();
+      read_values<RealWords<Scalar>, Scalar>({problem.out, end, item.head, shape.dim_v}, slice.begin + lane, state.sum,
+                                             columns_v(), out);
+    }
+    return true;
+  }
+
+  /// The keys \p range for the slice and head at hand.
+  void visit(const Scratch& scratch, Item& item, TileRange range, bool keep, bool pair_by_pair) const {
+    const AttentionShape& shape = problem.shape;
+    const Slice& slice = item.slice;
+    const int count = range.end - range.begin, panels = (count + key_panel - 1) / key_panel;
+    const int depth = words_of(shape.dim_qk, Words::pack);
+    const auto [k, v] = rows_of(scratch, item, range, panels * key_panel);
+    Ahead ahead = ahead_of(item, range);
+    for (int p = 0; p < panels; ++p) {
+      multiply_in_place<Words, portable::Left::rows, key_panel, 1, Start::zero>(
+          depth, k.words + p * key_panel * k.pitch, k.pitch, scratch.q, lanes, scratch.scores + p * key_panel * lanes,
+          lanes, ahead.now());
+      ahead.skip(depth);
+    }
+    const ScoreBlock<Words, 1> block = {.scores = scratch.scores,
+                                        .weights = scratch.weights,
+                                        .first = scratch.first,
+                                        .last = scratch.last,
+                                        .core = {slice.core.begin, std::min(slice.core.end, range.end)},
+                                        .origin = range.begin,
+                                        .rows = {0, panels * key_panel}};
+    block.adjust(shape);
+    alignas(64) Real factor[lanes];
+    block.weigh(scratch.top, scratch.sum, factor);
+    if (dropout.active()) block.drop(dropout, item.head, slice.begin);
+    const int columns = columns_v();
+    if (keep) {
+      for (int lane = 0; lane < slice.rows; ++lane) {
+        for (int c = 0; c < columns; ++c) scratch.out[lane * columns + c] *= factor[lane];
+      }
+    }
+    if (pair_by_pair) {
+      if (!keep) std::fill_n(scratch.out, lanes * columns, Real(0));
+      block.for_each_visible(slice.rows, [&](int lane, int r, Real weight) {
+        const Word* const row = v.words + r / Words::pack * v.pitch;
+        for (int c = 0; c < shape.dim_v; ++c)
+          scratch.out[lane * columns + c] += weight * Words::get(row + c, r % Words::pack);
+      });
+      return;
+    }
+    for (int lane = 0; lane < slice.rows; lane += query_panel) {
+      TileRange seen = impl::empty_range();
+      for (int i = lane; i < std::min(lane + query_panel, slice.rows); ++i)
+        impl::join(seen, {std::max(scratch.first[i], range.begin), std::min(scratch.last[i], range.end)});
+      const int begin = std::max(seen.begin - range.begin, 0) / Words::pack;
+      const int end = words_of(std::max(seen.end - range.begin, 0), Words::pack);
+      const auto accumulate = [&]<int vectors, Start start>(int c) {
+        multiply_in_place<Words, portable::Left::columns, query_panel, vectors, start>(
+            std::max(end - begin, 0), scratch.weights + begin * lanes + lane, lanes, v.words + begin * v.pitch + c,
+            v.pitch, scratch.out + lane * columns + c, columns, ahead.now());
+        ahead.skip(vectors * std::max(end - begin, 0));
+      };
+      for (int c = 0; c < columns; c += 2 * lanes) {
+        const bool two = c + lanes < columns;
+        keep  ? two ? accumulate.template operator()<2, Start::keep>(c)
+                    : accumulate.template operator()<1, Start::keep>(c)
+         : two ? accumulate.template operator()<2, Start::zero>(c)
+              : accumulate.template operator()<1, Start::zero>(c);
+      }
+    }
+  }
+
+  /// K and V from key `range.begin` on, where they lie or copied; K for \p rows keys.
+  std::pair<Rows, Rows> rows_of(const Scratch& scratch, Item& item, TileRange range, int rows) const {
+    const AttentionShape& shape = problem.shape;
+    const int head = head_kv(item.head), depth = words_of(shape.dim_qk, Words::pack), columns = columns_v();
+    const int padded = round_up(depth, lanes);
+    Rows k = {scratch.k, padded}, v = {scratch.v, columns};
+    const bool k_lies = lies(problem.k, range.begin, rows),
+               v_lies = shape.dim_v == columns && lies(problem.v, range.begin, range.end - range.begin);
+    if constexpr (std::is_same_v<Scalar, Word>) {
+      if (k_lies) k = {row_of<Scalar>(problem.k, range.begin, head), problem.k.row_stride};
+      if (v_lies) v = {row_of<Scalar>(problem.v, range.begin, head), problem.v.row_stride};
+    }
+    if ((k_lies && v_lies) || (item.copied_block == range.begin && item.copied_head == head)) return {k, v};
+    item.copied_block = range.begin;
+    item.copied_head = head;
+    const RowSpan k_span = {problem.k, shape.total_k, head, shape.dim_qk},
+                  v_span = {problem.v, shape.total_k, head, shape.dim_v};
+    for (int r = 0; r < rows && !k_lies; ++r)
+      read_line<Words, Scalar>(k_span, range.begin + r, 1, padded, scratch.k + r * padded);
+    for (int r = 0; r < words_of(range.end - range.begin, Words::pack) && !v_lies; ++r)
+      read_across<Words, Scalar>(v_span, range.begin + r * Words::pack, columns, scratch.v + r * columns);
+    return {k, v};
+  }
+
+  /// Whether rows from \p begin can be read where they lie: of the words' type, within a batch.
+  bool lies(const TensorRef& tensor, std::int64_t begin, std::int64_t rows) const {
+    if constexpr (!std::is_same_v<Scalar, Word>) return false;
+    return tensor.type == scalar_type_v<Scalar> && begin + rows <= problem.shape.total_k &&
+           begin / tensor.batch_rows == (begin + rows - 1) / tensor.batch_rows;
+  }
+
+  /// What the next head reads and this one did not just fetch for it, or the first one of the rows behind the slice.
+  Ahead ahead_of(const Item& item, TileRange range) const {
+    const AttentionShape& shape = problem.shape;
+    const bool last = item.head + 1 == item.end_head;
+    const int head = last ? item.end_head - heads_of_item : item.head + 1;
+    const std::int64_t row = last ? item.slice.begin + item.slice.rows : item.slice.begin;
+    const std::int64_t key = last ? range.end : std::max(range.begin, range.end - lanes);
+    Ahead ahead;
+    const auto add = [&](const TensorRef& tensor, std::int64_t first, std::int64_t total, int of_head, int dim) {
+      if (first >= total) return;
+      with_type<Scalar>(tensor, [&](auto type) {
+        using Value = decltype(type);
+        constexpr int size = sizeof(Value);
+        ahead.add({reinterpret_cast<const char*>(row_of<Value>(tensor, first, of_head)), tensor.row_stride * size,
+                   static_cast<int>(std::min<std::int64_t>(lanes, total - first)),
+                   (dim * size + line_bytes - 1) / line_bytes});
+      });
+    };
+    add(problem.k, key, shape.total_k, head_kv(head), shape.dim_qk);
+    add(problem.v, key, shape.total_k, head_kv(head), shape.dim_v);
+    add(problem.q, row, shape.total_q, head, shape.dim_qk);
+    return ahead;
+  }
+
+  void write(const Scratch& scratch, const Item& item) const {
+    const Slice& slice = item.slice;
+    const AttentionShape& shape = problem.shape;
+    finish_rows(problem, slice.begin, slice.rows, item.head, scratch.top, scratch.sum);
+    const Write how = replacing<Scalar>(shape.total_q, shape.heads_q, shape.dim_v);
+    for (int lane = 0; lane < slice.rows; ++lane) {
+      write_values<Scalar>(problem.out, slice.begin + lane, item.head, 0, shape.dim_v, scratch.out + lane * columns_v(),
+                           scratch.sum[lane], how);
+    }
+  }
+};
+
+}  // namespace caesura::host_simd
