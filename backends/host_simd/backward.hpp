@@ -5,6 +5,7 @@
 
 #include "backends/host_simd/order.hpp"
 #include "backends/host_simd/pair_block.hpp"
+#include "backends/host_simd/pair_slice.hpp"
 
 // Backward for host vectors: AVX2, AVX-512, NEON. One pass with five products where two passes would take seven: groups
 // of queries and of keys meet in an order in which each owns its sums (order.hpp). Limited by the FMA (or dot-product)
@@ -75,9 +76,8 @@ struct Backward {
     if (!any) return;
     for (int s = 0; s < slices; ++s) {
       if (block.seen[s].begin < block.seen[s].end) {
-        differentiate(block, keys, queries, s,
-                      {origin, q * backward_block + s * lanes, layer, first_head * packed.group + head,
-                       slice_ranges[s].core, block.seen[s]});
+        differentiate(block, keys, queries, s, slice_ranges[s].core, origin, q * backward_block + s * lanes, layer,
+                      first_head * packed.group + head);
       }
     }
     // Zeros times infinities would not be zeros.
@@ -101,47 +101,43 @@ struct Backward {
     }
   }
 
-  /// A slice of queries with a block of keys.
-  struct SliceVisit {
-    std::int32_t first_key;
-    std::int64_t first_row;
-    std::int32_t layer;
-    int head;
-    TileRange core;
-    TileRange seen;  ///< of the block, in whole panels
-
-    bool is_partial(int key) const { return first_key + key < core.begin || first_key + key >= core.end; }
-  };
-
-  /// P^T and dS^T of a slice in numbers, a row for each key.
-  struct Numbers {
-    Real *weights, *ds;
-    int pitch;
-  };
+  using Slice = PairSlice<Words, vectors>;
 
   /// P^T and dS^T of what slice \p s sees. One product after the other: each has its own factor in the first cache.
   void differentiate(PairBlock<Words>& block, const KeyBlock<Words>& keys, const QueryBlock<Words>& queries, int s,
-                     const SliceVisit& slice) const {
+                     TileRange core, std::int32_t first_key, std::int64_t first_row, std::int32_t layer,
+                     int head) const {
     constexpr int cell = backward_block * lanes;
     alignas(64) Real own[Words::pack == 1 ? 1 : 2 * cell], slopes[cell], kept[cell];
-    Numbers numbers{own, own + cell, lanes};
-    if constexpr (Words::pack == 1) numbers = {block.weights + s * lanes, block.ds + s * lanes, backward_block};
-    Vector<Real> first[vectors], last[vectors];
-    if (slice.is_partial(slice.seen.begin) || slice.is_partial(slice.seen.end - 1)) bounds(slice, first, last);
+    Slice slice = {.weights = own,
+                   .ds = own + cell,
+                   .pitch = lanes,
+                   .slopes = slopes,
+                   .kept = kept,
+                   .lse = queries.lse + s * lanes,
+                   .delta = queries.delta + s * lanes,
+                   .first_key = first_key,
+                   .core = core,
+                   .seen = block.seen[s]};
+    if constexpr (Words::pack == 1) {
+      slice.weights = block.weights + s * lanes;
+      slice.ds = block.ds + s * lanes;
+      slice.pitch = backward_block;
+    }
+    slice.find_bounds(problem.rows.intervals, layer, first_row, problem.rows.intervals.rows, backward_block);
 
     const Layout& layout = packed.layout;
     const Word *const q = queries.q_rows + s * lanes * layout.depth_qk, *const dout = queries.dout_rows +
                                                                                       s * lanes * layout.depth_v;
-    multiply_rows(slice.seen, keys.k_rows, q, layout.depth_qk, numbers.weights, numbers.pitch, dout);
-    if (pair.cap > 0) cap(numbers, slopes, slice.seen);
-    weigh(numbers, queries.lse + s * lanes, slice, first, last);
-    multiply_rows(slice.seen, keys.v_rows, dout, layout.depth_v, numbers.ds, numbers.pitch,
+    multiply_rows(slice.seen, keys.k_rows, q, layout.depth_qk, slice.weights, slice.pitch, dout);
+    slice.cap(pair, score_factor);
+    slice.weigh(pair, score_factor);
+    multiply_rows(slice.seen, keys.v_rows, dout, layout.depth_v, slice.ds, slice.pitch,
                   s + 1 < slices ? q + lanes * layout.depth_qk : keys.k_columns);
-    if (pair.dropout.active()) drop(numbers, kept, slice);
-    slope(numbers, slopes, queries.delta + s * lanes, slice, first, last);
-    // dV takes the weights that the forward used.
-    if (pair.dropout.active()) scale_rows(numbers.weights, numbers.pitch, kept, slice.seen);
-    if constexpr (Words::pack > 1) keep(block, s, numbers, slice.seen);
+    slice.drop(pair, head, first_row);
+    slice.slope(pair);
+    slice.drop_weights(pair);
+    if constexpr (Words::pack > 1) keep(block, s, slice);
   }
 
   /// Rows of K or V times a slice's lanes.
@@ -158,104 +154,21 @@ struct Backward {
                                                   .next = next});
   }
 
-  /// Scores become P^T.
-  void weigh(const Numbers& numbers, const Real* row_lse, const SliceVisit& slice, const Vector<Real> (&first)[vectors],
-             const Vector<Real> (&last)[vectors]) const {
-    const Vector<Real> factor(pair.cap > 0 ? Real(1) : score_factor), zero(Real(0));
-    Vector<Real> lse[vectors];
-    for (int v = 0; v < vectors; ++v) lse[v] = load<Real>(row_lse + v * width<Real>);
-    for (int r = slice.seen.begin; r < slice.seen.end; ++r) {
-      for (int v = 0; v < vectors; ++v) {
-        Real* const at = numbers.weights + r * numbers.pitch + v * width<Real>;
-        Vector<Real> score = load<Real>(at);
-        if constexpr (Words::pack > 1) score = score * factor;
-        Vector<Real> weight = exp2_of<Real>(score - lse[v]);
-        if (slice.is_partial(r)) weight = where_visible<Real>(static_cast<Real>(r), first[v], last[v], weight, zero);
-        store<Real>(at, weight);
-      }
-    }
-  }
-
-  /// dP^T becomes dS^T. \p slopes, of a softcap, come before the mask: where nobody sees them they may be NaN.
-  void slope(const Numbers& numbers, const Real* slopes, const Real* row_delta, const SliceVisit& slice,
-             const Vector<Real> (&first)[vectors], const Vector<Real> (&last)[vectors]) const {
-    const Vector<Real> zero(Real(0));
-    Vector<Real> delta[vectors];
-    for (int v = 0; v < vectors; ++v) delta[v] = load<Real>(row_delta + v * width<Real>);
-    for (int r = slice.seen.begin; r < slice.seen.end; ++r) {
-      for (int v = 0; v < vectors; ++v) {
-        const int at = r * numbers.pitch + v * width<Real>;
-        Vector<Real> ds = load<Real>(numbers.weights + at) * (load<Real>(numbers.ds + at) - delta[v]);
-        if (pair.cap > 0) ds = ds * load<Real>(slopes + r * lanes + v * width<Real>);
-        if (slice.is_partial(r)) ds = where_visible<Real>(static_cast<Real>(r), first[v], last[v], ds, zero);
-        store<Real>(numbers.ds + at, ds);
-      }
-    }
-  }
-
-  /// dP^T as it is after dropout; \p kept are what multiplies the weights: 0, or 1 / (1 - probability).
-  void drop(const Numbers& numbers, Real* kept, const SliceVisit& slice) const {
-    for (int r = slice.seen.begin; r < slice.seen.end; ++r) {
-      for (int lane = 0; lane < lanes; ++lane) {
-        const bool keeps = pair.dropout.keeps(slice.head, slice.first_row + lane, slice.first_key + r);
-        Real& product = numbers.ds[r * numbers.pitch + lane];
-        kept[r * lanes + lane] = keeps ? pair.keep_scale : Real(0);
-        product = keeps ? product * pair.keep_scale : Real(0);
-      }
-    }
-  }
-
-  /// Scores become capped, in log2 units; \p slopes the derivatives, 1 - tanh^2.
-  void cap(const Numbers& numbers, Real* slopes, TileRange seen) const {
-    for (int r = seen.begin; r < seen.end; ++r) {
-      for (int v = 0; v < vectors; ++v) {
-        Real* const at = numbers.weights + r * numbers.pitch + v * width<Real>;
-        Vector<Real> score = load<Real>(at);
-        if constexpr (Words::pack > 1) score = score * Vector<Real>(score_factor);
-        const Vector<Real> t = tanh_of<Real>(score);
-        store<Real>(slopes + r * lanes + v * width<Real>, Vector<Real>(Real(1)) - t * t);
-        store<Real>(at, Vector<Real>(pair.cap) * t);
-      }
-    }
-  }
-
-  static void scale_rows(Real* rows, int pitch, const Real* factors, TileRange seen) {
-    for (int r = seen.begin; r < seen.end; ++r) {
-      for (int lane = 0; lane < lanes; ++lane) rows[r * pitch + lane] *= factors[r * lanes + lane];
-    }
-  }
-
-  /// What each lane sees, counted from the block's first key and cut to what a block can tell apart.
-  void bounds(const SliceVisit& slice, Vector<Real> (&first)[vectors], Vector<Real> (&last)[vectors]) const {
-    const RowIntervals& intervals = problem.rows.intervals;
-    alignas(64) Real from[lanes], to[lanes];
-    for (int lane = 0; lane < lanes; ++lane) {
-      const bool exists = slice.first_row + lane < intervals.rows;
-      const std::int64_t at = slice.layer * intervals.rows + slice.first_row + lane;
-      from[lane] = static_cast<Real>(exists ? std::clamp(intervals.first[at] - slice.first_key, 0, backward_block) : 0);
-      to[lane] = static_cast<Real>(exists ? std::clamp(intervals.last[at] - slice.first_key, 0, backward_block) : 0);
-    }
-    for (int v = 0; v < vectors; ++v) {
-      first[v] = load<Real>(from + v * width<Real>);
-      last[v] = load<Real>(to + v * width<Real>);
-    }
-  }
-
   /// Rounds a slice's P^T and dS^T to words.
-  static void keep(PairBlock<Words>& block, int s, const Numbers& numbers, TileRange seen) {
+  static void keep(PairBlock<Words>& block, int s, const Slice& slice) {
     constexpr int row_words = PairBlock<Words>::row_words;
-    for (int r = seen.begin; r < seen.end; ++r) {
+    for (int r = slice.seen.begin; r < slice.seen.end; ++r) {
       for (int v = 0; v < vectors; ++v) {
         const int lane = v * width<Real>, to = r * row_words + (s * lanes + lane) / Words::pack;
-        Words::store_row(block.weights + to, load<Real>(numbers.weights + r * numbers.pitch + lane));
-        Words::store_row(block.ds + to, load<Real>(numbers.ds + r * numbers.pitch + lane));
+        Words::store_row(block.weights + to, load<Real>(slice.weights + r * slice.pitch + lane));
+        Words::store_row(block.ds + to, load<Real>(slice.ds + r * slice.pitch + lane));
       }
     }
-    for (int r = seen.begin; r < seen.end; r += 2) {
+    for (int r = slice.seen.begin; r < slice.seen.end; r += 2) {
       for (int v = 0; v < vectors; ++v) {
-        const Real* const from = numbers.ds + r * numbers.pitch + v * width<Real>;
+        const Real* const from = slice.ds + r * slice.pitch + v * width<Real>;
         Words::store_words(block.ds_pairs + r / 2 * backward_block + s * lanes + v * width<Real>,
-                           Words::pairs_of(load<Real>(from), load<Real>(from + numbers.pitch)));
+                           Words::pairs_of(load<Real>(from), load<Real>(from + slice.pitch)));
       }
     }
   }

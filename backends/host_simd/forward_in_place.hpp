@@ -99,10 +99,7 @@ struct ForwardInPlace {
     std::int32_t layer = -1;                           ///< that `slice`, and first and last of the lanes, are of
     std::int32_t copied_block = -1, copied_head = -1;  ///< what the copies of K and V hold
   };
-  struct Rows {
-    const Word* words;
-    std::int64_t pitch;
-  };
+  using Rows = TensorRows<Word>;
 
   int columns_v() const { return round_up(problem.shape.dim_v, lanes); }
   int head_kv(int head) const { return head / (problem.shape.heads_q / problem.shape.heads_kv); }
@@ -122,19 +119,7 @@ struct ForwardInPlace {
       }
     }
     if (!keep) std::fill_n(scratch.out, lanes * columns_v(), Real(0));
-    return is_finite(scratch.out, slice.rows * columns_v());
-  }
-
-  static bool is_finite(const Real* values, int count) {
-    const Vector<Real> zero(Real(0));
-    Vector<Real> even = zero, odd = zero;  // no infinity and no NaN times 0 is 0
-    int i = 0;
-    for (; i + 2 * lanes <= count; i += 2 * lanes) {
-      even = Kokkos::fma(load<Real>(values + i), zero, even);
-      odd = Kokkos::fma(load<Real>(values + i + lanes), zero, odd);
-    }
-    if (i < count) even = Kokkos::fma(load<Real>(values + i), zero, even);
-    return Kokkos::Experimental::all_of(even + odd == zero);
+    return is_finite<Real>({scratch.out, columns_v()}, slice.rows, columns_v());
   }
 
   /// Returns whether there is an earlier O.
@@ -172,7 +157,7 @@ struct ForwardInPlace {
     Ahead ahead = ahead_of(item, range);
     for (int p = 0; p < panels; ++p) {
       multiply_in_place<Words, portable::Left::rows, key_panel, 1, Start::zero>(
-          depth, k.words + p * key_panel * k.pitch, k.pitch, scratch.q, lanes, scratch.scores + p * key_panel * lanes,
+          depth, k.data + p * key_panel * k.pitch, k.pitch, scratch.q, lanes, scratch.scores + p * key_panel * lanes,
           lanes, ahead.now());
       ahead.skip(depth);
     }
@@ -196,7 +181,7 @@ struct ForwardInPlace {
     if (pair_by_pair) {
       if (!keep) std::fill_n(scratch.out, lanes * columns, Real(0));
       block.for_each_visible(slice.rows, [&](int lane, int r, Real weight) {
-        const Word* const row = v.words + r / Words::pack * v.pitch;
+        const Word* const row = v.data + r / Words::pack * v.pitch;
         for (int c = 0; c < shape.dim_v; ++c)
           scratch.out[lane * columns + c] += weight * Words::get(row + c, r % Words::pack);
       });
@@ -210,7 +195,7 @@ struct ForwardInPlace {
       const int end = words_of(std::max(seen.end - range.begin, 0), Words::pack);
       const auto accumulate = [&]<int vectors, Start start>(int c) {
         multiply_in_place<Words, portable::Left::columns, query_panel, vectors, start>(
-            std::max(end - begin, 0), scratch.weights + begin * lanes + lane, lanes, v.words + begin * v.pitch + c,
+            std::max(end - begin, 0), scratch.weights + begin * lanes + lane, lanes, v.data + begin * v.pitch + c,
             v.pitch, scratch.out + lane * columns + c, columns, ahead.now());
         ahead.skip(vectors * std::max(end - begin, 0));
       };
@@ -224,58 +209,38 @@ struct ForwardInPlace {
     }
   }
 
+  RowSpan k_span(int head_kv) const { return {problem.k, problem.shape.total_k, head_kv, problem.shape.dim_qk}; }
+  RowSpan v_span(int head_kv) const { return {problem.v, problem.shape.total_k, head_kv, problem.shape.dim_v}; }
+
   /// K and V from key `range.begin` on, where they lie or copied; K for \p rows keys.
   std::pair<Rows, Rows> rows_of(const Scratch& scratch, Item& item, TileRange range, int rows) const {
-    const AttentionShape& shape = problem.shape;
-    const int head = head_kv(item.head), depth = words_of(shape.dim_qk, Words::pack), columns = columns_v();
-    const int padded = round_up(depth, lanes);
-    Rows k = {scratch.k, padded}, v = {scratch.v, columns};
-    const bool k_lies = lies(problem.k, range.begin, rows),
-               v_lies = shape.dim_v == columns && lies(problem.v, range.begin, range.end - range.begin);
-    if constexpr (std::is_same_v<Scalar, Word>) {
-      if (k_lies) k = {row_of<Scalar>(problem.k, range.begin, head), problem.k.row_stride};
-      if (v_lies) v = {row_of<Scalar>(problem.v, range.begin, head), problem.v.row_stride};
-    }
+    const int count = range.end - range.begin, head = head_kv(item.head);
+    const int columns = columns_v(), padded = round_up(words_of(problem.shape.dim_qk, Words::pack), lanes);
+    const RowSpan of_k = k_span(head), of_v = v_span(head);
+    const bool k_lies = lies_in_place<Scalar, Word>(of_k, range.begin, rows);
+    const bool v_lies = of_v.dim == columns && lies_in_place<Scalar, Word>(of_v, range.begin, count);
+    const Rows k = k_lies ? rows_in_place<Scalar, Word>(of_k, range.begin) : Rows{scratch.k, padded};
+    const Rows v = v_lies ? rows_in_place<Scalar, Word>(of_v, range.begin) : Rows{scratch.v, columns};
     if ((k_lies && v_lies) || (item.copied_block == range.begin && item.copied_head == head)) return {k, v};
     item.copied_block = range.begin;
     item.copied_head = head;
-    const RowSpan k_span = {problem.k, shape.total_k, head, shape.dim_qk},
-                  v_span = {problem.v, shape.total_k, head, shape.dim_v};
     for (int r = 0; r < rows && !k_lies; ++r)
-      read_line<Words, Scalar>(k_span, range.begin + r, 1, padded, scratch.k + r * padded);
-    for (int r = 0; r < words_of(range.end - range.begin, Words::pack) && !v_lies; ++r)
-      read_across<Words, Scalar>(v_span, range.begin + r * Words::pack, columns, scratch.v + r * columns);
+      read_line<Words, Scalar>(of_k, range.begin + r, 1, padded, scratch.k + r * padded);
+    for (int r = 0; r < words_of(count, Words::pack) && !v_lies; ++r)
+      read_across<Words, Scalar>(of_v, range.begin + r * Words::pack, columns, scratch.v + r * columns);
     return {k, v};
-  }
-
-  /// Whether rows from \p begin can be read where they lie: of the words' type, within a batch.
-  bool lies(const TensorRef& tensor, std::int64_t begin, std::int64_t rows) const {
-    if constexpr (!std::is_same_v<Scalar, Word>) return false;
-    return tensor.type == scalar_type_v<Scalar> && begin + rows <= problem.shape.total_k &&
-           begin / tensor.batch_rows == (begin + rows - 1) / tensor.batch_rows;
   }
 
   /// What the next head reads and this one did not just fetch for it, or the first one of the rows behind the slice.
   Ahead ahead_of(const Item& item, TileRange range) const {
-    const AttentionShape& shape = problem.shape;
     const bool last = item.head + 1 == item.end_head;
     const int head = last ? item.end_head - heads_of_item : item.head + 1;
     const std::int64_t row = last ? item.slice.begin + item.slice.rows : item.slice.begin;
     const std::int64_t key = last ? range.end : std::max(range.begin, range.end - lanes);
     Ahead ahead;
-    const auto add = [&](const TensorRef& tensor, std::int64_t first, std::int64_t total, int of_head, int dim) {
-      if (first >= total) return;
-      with_type<Scalar>(tensor, [&](auto type) {
-        using Value = decltype(type);
-        constexpr int size = sizeof(Value);
-        ahead.add({reinterpret_cast<const char*>(row_of<Value>(tensor, first, of_head)), tensor.row_stride * size,
-                   static_cast<int>(std::min<std::int64_t>(lanes, total - first)),
-                   (dim * size + line_bytes - 1) / line_bytes});
-      });
-    };
-    add(problem.k, key, shape.total_k, head_kv(head), shape.dim_qk);
-    add(problem.v, key, shape.total_k, head_kv(head), shape.dim_v);
-    add(problem.q, row, shape.total_q, head, shape.dim_qk);
+    ahead.add<Scalar>(k_span(head_kv(head)), key, lanes);
+    ahead.add<Scalar>(v_span(head_kv(head)), key, lanes);
+    ahead.add<Scalar>({problem.q, problem.shape.total_q, head, problem.shape.dim_qk}, row, lanes);
     return ahead;
   }
 

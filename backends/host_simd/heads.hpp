@@ -43,6 +43,23 @@ inline int heads_in_flight(const AttentionShape& shape, std::int64_t bytes_of_he
   return even_batch(shape.heads_kv, heads);
 }
 
+/// How work in place is cut into items: some units (rows, clusters) with some key heads.
+struct ItemsInPlace {
+  std::int64_t units, heads;  ///< of an item
+  std::int64_t count;
+
+  /// Many units an item cut few documents, many heads read memory in order: as long as there is work for all \p threads.
+  ItemsInPlace(std::int64_t all_units, std::int64_t most, std::int64_t least, int all_heads, int threads) {
+    const std::int64_t wanted = std::int64_t{8} * threads;
+    const auto items = [&](std::int64_t size) { return (all_units + size - 1) / size; };
+    units = items(most) >= wanted ? most : least;
+    std::int64_t parts = std::clamp<std::int64_t>(wanted / std::max<std::int64_t>(items(units), 1), 1, all_heads);
+    while (all_heads % parts != 0) ++parts;
+    heads = all_heads / parts;
+    count = items(units) * parts;
+  }
+};
+
 /// Calls \p work for each of \p items on the threads of \p space, as they become free.
 template <class Space, class Work>
 void launch_range(const Space& space, const char* label, std::int64_t items, const Work& work) {

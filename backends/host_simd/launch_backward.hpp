@@ -4,12 +4,30 @@
 #pragma once
 
 #include "backends/host_simd/backward.hpp"
+#include "backends/host_simd/backward_in_place.hpp"
 #include "backends/host_simd/heads.hpp"
 #include "backends/host_simd/host_simd.hpp"
 #include "backends/host_simd/scratch.hpp"
 #include "backends/portable/launch_delta.hpp"
 
 namespace caesura::host_simd {
+
+/// For small clusters.
+template <class Scalar, class Space>
+void launch_backward_in_place(const Space& space, const BackwardProblem& problem, std::span<const Cluster> clusters) {
+  using Functor = BackwardInPlace<Space, Scalar>;
+  const AttentionShape& shape = problem.shape;
+  const auto count = static_cast<std::int64_t>(clusters.size());
+  const std::int64_t of_group = std::max<std::int64_t>(count * group_rows / shape.total_q, 1);
+  const ItemsInPlace items(count, of_group, (of_group + 3) / 4, shape.heads_kv, space.concurrency());
+  Arena counting(nullptr);
+  const typename Functor::Scratch sizes(counting, shape);
+  portable::launch_items<Space, portable::Tile<Space, accumulator_t<Scalar>>>(
+      space, "caesura::backward::host_simd", items.count, counting.used(),
+      Functor{problem, portable::PairGradient<accumulator_t<Scalar>>(shape), clusters.data(), count, items.units,
+              static_cast<int>(items.heads), counting.used()});
+  portable::launch_sink<Space, Scalar>(space, problem, "caesura::backward::host_simd::sink");
+}
 
 template <class Scalar, class Words, class Space>
 void launch_backward(const Space& space, const BackwardProblem& problem) {
@@ -19,6 +37,12 @@ void launch_backward(const Space& space, const BackwardProblem& problem) {
   const std::int64_t q_blocks = packed.layout.q_blocks, k_blocks = packed.layout.k_blocks;
   const int group = packed.group;
   Scratch& scratch = Scratch::of_this_thread();
+  if constexpr (Words::pack == 1) {
+    if (scratch.clusters().build(problem.rows.intervals, shape.total_k, cluster_keys)) {
+      launch_backward_in_place<Scalar>(space, problem, scratch.clusters().all());
+      return;
+    }
+  }
   BackwardOrder& order = scratch.order();
   const std::int64_t group_size = rows_of_group(shape, space.concurrency());
   order.build(problem.rows, group_size);

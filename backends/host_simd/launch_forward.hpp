@@ -16,18 +16,13 @@ template <class Scalar, class Words, class Space>
 void launch_forward_in_place(const Space& space, const ForwardProblem& problem) {
   using Functor = ForwardInPlace<Space, Scalar, Words>;
   const AttentionShape& shape = problem.shape;
-  // Many rows an item cut few documents, many heads an item read memory in order: as long as there is work for all threads.
-  const std::int64_t wanted = std::int64_t{8} * space.concurrency();
-  const auto items = [&](std::int64_t rows) { return (shape.total_q + rows - 1) / rows; };
-  const std::int64_t rows = items(group_rows) >= wanted ? group_rows : problem.rows.schedule.tile_rows;
-  int parts =
-      static_cast<int>(std::clamp<std::int64_t>(wanted / std::max<std::int64_t>(items(rows), 1), 1, shape.heads_kv));
-  while (shape.heads_kv % parts != 0) ++parts;
+  const ItemsInPlace items(shape.total_q, group_rows, group_rows / 4, shape.heads_kv, space.concurrency());
   Arena counting(nullptr);
   const typename Functor::Scratch sizes(counting, shape);
   portable::launch_items<Space, portable::Tile<Space, typename Words::Real>>(
-      space, "caesura::forward::host_simd", items(rows) * parts, counting.used(),
-      Functor{problem, portable::DropoutRule(shape), rows, shape.heads_q / parts, counting.used()});
+      space, "caesura::forward::host_simd", items.count, counting.used(),
+      Functor{problem, portable::DropoutRule(shape), items.units,
+              static_cast<int>(items.heads) * (shape.heads_q / shape.heads_kv), counting.used()});
 }
 
 template <class Scalar, class Words, class Space>

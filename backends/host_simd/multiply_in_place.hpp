@@ -3,45 +3,13 @@
 
 #pragma once
 
-#include "backends/host_simd/multiply.hpp"
+#include "backends/host_simd/tensor_rows.hpp"
 #include "backends/portable/multiply.hpp"
-
-#include <array>
 
 // The products of short documents: factors are read where they lie, so that nothing is packed; rows that the next
 // work reads are asked for meanwhile, a line a step.
 
 namespace caesura::host_simd {
-
-/// Rows that are read soon, of some lines each.
-struct AheadRows {
-  const char* first = nullptr;
-  std::int64_t row_bytes = 0;
-  int rows = 0, lines = 1;
-};
-
-/// Asks for rows of several tensors with the steps of products, one or two lines a step: asked for all at once they would
-/// hold up what is at hand.
-class Ahead {
- public:
-  void add(const AheadRows& rows) {
-    if (rows.rows > 0) parts_[static_cast<std::size_t>(count_++)] = rows;
-  }
-  /// Those that come next; more can be asked for than there are.
-  AheadRows now() const { return parts_[static_cast<std::size_t>(at_)]; }
-  /// \p lines lines of `now` were asked for.
-  void skip(int lines) {
-    AheadRows& part = parts_[static_cast<std::size_t>(at_)];
-    const int rows = std::min(lines / part.lines, part.rows);
-    part.first += rows * part.row_bytes;
-    part.rows -= rows;
-    if (part.rows == 0 && at_ + 1 < count_) ++at_;
-  }
-
- private:
-  std::array<AheadRows, 3> parts_{};
-  int at_ = 0, count_ = 0;
-};
 
 /// `c(i, lane) += sum over r of a(i, r) * b(r, lane)`, r in order, for \p rows rows i and \p vectors vectors of lanes;
 /// c is written and not read unless \p start keeps it. \p left says what `a_pitch` lies between. Pitches are in words.

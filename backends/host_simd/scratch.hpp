@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "backends/host_simd/clusters.hpp"
 #include "backends/host_simd/order.hpp"
 
 #include <cstddef>
@@ -24,6 +25,7 @@ class Scratch {
   std::byte* reserve(std::int64_t bytes);
   /// Of the backward.
   BackwardOrder& order() { return order_; }
+  Clusters& clusters() { return clusters_; }
 
  private:
   struct Free {
@@ -34,6 +36,7 @@ class Scratch {
   std::unique_ptr<std::byte, Free> memory_;
   std::int64_t bytes_ = 0;
   BackwardOrder order_;
+  Clusters clusters_;
 };
 
 }  // namespace caesura::host_simd

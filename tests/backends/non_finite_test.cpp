@@ -59,8 +59,9 @@ TYPED_TEST_SUITE(NonFinite, Scalars);
 
 TYPED_TEST(NonFinite, NansStayInTheirDocument) {
   // Three documents share the first tile of queries and of keys.
-  const Mask mask = Mask::from_documents(Documents::from_lengths({30, 50, 90}));
-  for (const double softcap : {0.0, 2.0}) {
+  const Mask documents = Mask::from_documents(Documents::from_lengths({30, 50, 90}));
+  for (const auto& [mask, softcap] : {std::pair(documents, 0.0), std::pair(documents, 2.0),
+                                      std::pair(joined(documents), 0.0), std::pair(joined(documents), 2.0)}) {
     Problem clean(mask, {4, 2, 24, 40}, 61);
     clean.options.softcap = softcap;
     const Results clean_expected = expected_results(clean);

@@ -74,6 +74,14 @@ std::string describe(const Problem& p) {
   return result;
 }
 
+Mask joined(const Mask& mask) {
+  const std::int64_t last = mask.total_q() - 1;
+  if (last < 0 || mask.total_k() == 0 || mask.visible(last, 0)) return mask;
+  std::vector<BandSlice> slices(mask.slices().begin(), mask.slices().end());
+  slices.push_back(BandSlice::full({last, last + 1}, {0, 1}));
+  return Mask::from_slices(mask.total_q(), mask.total_k(), slices);
+}
+
 Results expected_results(const Problem& p) {
   reference::Forward forward = reference::forward(p.mask, p.q, p.k, p.v, p.options);
   reference::Backward backward = reference::backward(p.mask, p.q, p.k, p.v, p.dout, p.options);
