@@ -123,7 +123,8 @@ class Steps {
   /// The step that `next` went to.
   CAESURA_DEVICE Step current() const {
     const std::int32_t whole = position_ + Size;
-    return {layer_, head_, position_, whole < end_ ? whole : end_, core_.begin <= position_ && core_.end >= whole};
+    return {layer_, head_, position_, whole < step_end_ ? whole : step_end_,
+            core_.begin <= position_ && core_.end >= whole};
   }
 
  private:
@@ -132,6 +133,7 @@ class Steps {
     const auto is_last = [&] { return run_ >= side_.schedule.run_count(layer_, item.tile); };
     while (layer_ < side_.intervals.layers && is_last()) {
       run_ = 0;
+      position_ = 0;
       if (++head_ < streamed_heads_) continue;
       head_ = 0;
       ++layer_;
@@ -146,9 +148,15 @@ class Steps {
     block.join_warp();
     core_ = block.core;
     const TileRange run = side_.schedule.run(layer_, item.tile, run_++);
-    position_ = run.begin > block.hull.begin ? run.begin : block.hull.begin;
+    const std::int32_t visited = position_, begin = run.begin > block.hull.begin ? run.begin : block.hull.begin;
     end_ = run.end < block.hull.end ? run.end : block.hull.end;
-    if (aligned_) position_ = position_ / Size * Size;
+    position_ = begin;
+    step_end_ = end_;
+    if (aligned_) {  // a step that two runs share is visited once, for both
+      position_ = begin / Size * Size;
+      position_ = position_ > visited ? position_ : visited;
+      step_end_ = block.hull.end;
+    }
     return true;
   }
 
@@ -157,6 +165,7 @@ class Steps {
   bool aligned_;
   std::int32_t layer_ = 0, head_ = 0, run_ = 0;
   std::int32_t position_ = -Size, end_ = -Size;
+  std::int32_t step_end_ = 0;  ///< of the run, or of all runs
   TileRange core_;
 };
 
