@@ -15,7 +15,7 @@
 
 namespace caesura::host_simd {
 
-/// Work item: a pair of groups of one level, one key head with the query heads that read it.
+/// Work item: a pair of groups, one key head with the query heads that read it.
 template <class Scalar, class Words>
 struct Backward {
   using Real = typename Words::Real;
@@ -29,7 +29,8 @@ struct Backward {
   PackedBackward<Words> packed;
   portable::PairGradient<Real> pair;
   Real score_factor;
-  const GroupPair* pairs;  ///< of the level
+  const GroupPair* pairs;
+  PairGates gates;
   const SliceRange* ranges;
   std::int64_t rows_of_group;
   int heads;       ///< key heads in flight
@@ -38,6 +39,7 @@ struct Backward {
   void operator()(std::int64_t item) const {
     const GroupPair groups = pairs[item / heads];
     const std::int64_t head_kv = item % heads;
+    gates.enter(groups, head_kv);
     const std::int64_t blocks = rows_of_group / backward_block;
     const std::int64_t k_end = std::min((groups.keys + 1) * blocks, packed.layout.k_blocks);
     const std::int64_t q_end = std::min((groups.queries + 1) * blocks, packed.layout.q_blocks);
@@ -52,6 +54,7 @@ struct Backward {
         }
       }
     }
+    gates.leave(groups, head_kv);
   }
 
  private:

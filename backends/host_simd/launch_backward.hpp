@@ -49,10 +49,15 @@ void launch_backward(const Space& space, const BackwardProblem& problem) {
   const int batch = heads_in_flight(shape, packed.bytes(1), order, space.concurrency());
   const std::int64_t slices = q_blocks * BackwardLayout<Words>::slices;
   const std::int64_t range_count = slices * problem.rows.intervals.layers;
-  std::byte* const memory =
-      scratch.reserve(packed.bytes(batch) + range_count * static_cast<std::int64_t>(sizeof(SliceRange)));
+  const std::int64_t q_groups = (shape.total_q + group_size - 1) / group_size;
+  const std::int64_t k_groups = (shape.total_k + group_size - 1) / group_size;
+  const std::int64_t range_bytes = range_count * static_cast<std::int64_t>(sizeof(SliceRange));
+  const std::int64_t gate_bytes =
+      PairGates::counters(q_groups, k_groups, batch) * static_cast<std::int64_t>(sizeof(std::int32_t));
+  std::byte* const memory = scratch.reserve(packed.bytes(batch) + range_bytes + gate_bytes);
   packed.place(memory, batch);
   auto* const ranges = reinterpret_cast<SliceRange*>(memory + packed.bytes(batch));
+  auto* const counters = reinterpret_cast<std::int32_t*>(memory + packed.bytes(batch) + range_bytes);
   const Real score_factor = portable::PairGradient<Real>::score_factor(shape);
 
   portable::launch_delta<Space, Scalar>(space, problem, "caesura::backward::host_simd::delta",
@@ -65,12 +70,11 @@ void launch_backward(const Space& space, const BackwardProblem& problem) {
                  PackKeyBlock<Words, Scalar>{packed, problem, first});
     launch_range(space, "caesura::backward::host_simd::pack_queries", heads * group * q_blocks,
                  PackQueryBlock<Words, Scalar>{packed, problem, first * group, score_factor});
-    for (std::size_t i = 0; i < order.levels(); ++i) {
-      const std::span<const GroupPair> level = order.level(i);
-      launch_range(space, "caesura::backward::host_simd", static_cast<std::int64_t>(level.size()) * heads,
-                   Backward<Scalar, Words>{problem, packed, portable::PairGradient<Real>(shape), score_factor,
-                                           level.data(), ranges, group_size, heads, first});
-    }
+    const std::span<const GroupPair> pairs = order.pairs();
+    launch_range(
+        space, "caesura::backward::host_simd", static_cast<std::int64_t>(pairs.size()) * heads,
+        Backward<Scalar, Words>{problem, packed, portable::PairGradient<Real>(shape), score_factor, pairs.data(),
+                                PairGates(counters, q_groups, k_groups, heads), ranges, group_size, heads, first});
     launch_range(space, "caesura::backward::host_simd::store_queries", heads * group * q_blocks,
                  StoreQueryBlock<Words, Scalar>{packed, problem, first * group});
     launch_range(space, "caesura::backward::host_simd::store_keys", heads * k_blocks,

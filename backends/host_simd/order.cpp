@@ -18,7 +18,7 @@ void BackwardOrder::build(const Lowered& rows, std::int64_t rows_of_group) {
       for (std::int32_t i = 0; i < schedule.run_count(layer, tile); ++i) {
         const TileRange run = schedule.run(layer, tile, i);
         for (std::int64_t group = run.begin / rows_of_group; group * rows_of_group < run.end; ++group)
-          links_.push_back({{queries, static_cast<std::int32_t>(group)}});
+          links_.push_back({{.queries = queries, .keys = static_cast<std::int32_t>(group)}});
       }
     }
   }
@@ -29,15 +29,17 @@ void BackwardOrder::build(const Lowered& rows, std::int64_t rows_of_group) {
       std::unique(links_.begin(), links_.end(), [&](const Link& a, const Link& b) { return place(a) == place(b); }),
       links_.end());
 
-  next_of_queries_.assign(static_cast<std::size_t>(schedule.tiles / tiles_of_group + 1), 0);
+  next_of_queries_.assign(static_cast<std::size_t>(schedule.tiles / tiles_of_group + 1), {});
   begins_.assign(1, 0);
-  std::size_t next_of_keys = 0;
+  Next next_of_keys;
   for (std::size_t i = 0; i < links_.size(); ++i) {
     Link& link = links_[i];
-    if (i == 0 || links_[i - 1].pair.keys != link.pair.keys) next_of_keys = 0;
-    std::size_t& next = next_of_queries_[static_cast<std::size_t>(link.pair.queries)];
-    link.level = std::max(next, next_of_keys);
-    next = next_of_keys = link.level + 1;
+    if (i == 0 || links_[i - 1].pair.keys != link.pair.keys) next_of_keys = {};
+    Next& next = next_of_queries_[static_cast<std::size_t>(link.pair.queries)];
+    link.level = std::max(next.level, next_of_keys.level);
+    next.level = next_of_keys.level = link.level + 1;
+    link.pair.queries_before = next.pairs++;
+    link.pair.keys_before = next_of_keys.pairs++;
     begins_.resize(std::max(begins_.size(), link.level + 2), 0);
     ++begins_[link.level + 1];
   }

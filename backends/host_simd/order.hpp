@@ -5,9 +5,12 @@
 
 #include <caesura/problem.hpp>
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <thread>
 #include <vector>
 
 namespace caesura::host_simd {
@@ -24,6 +27,8 @@ inline std::int64_t rows_of_group(const AttentionShape& shape, int threads) {
 struct GroupPair {
   std::int32_t queries = 0;
   std::int32_t keys = 0;
+  std::int32_t queries_before = 0;  ///< pairs of the same queries that come before it
+  std::int32_t keys_before = 0;     ///< of the same keys
 };
 
 /// The pairs of groups that see each other, in levels. The pairs of a level share no group, so that each owns its sums:
@@ -35,6 +40,8 @@ class BackwardOrder {
   /// depend on \p rows_of_group, a multiple of `group_rows`.
   void build(const Lowered& rows, std::int64_t rows_of_group = group_rows);
 
+  /// All pairs, level by level.
+  std::span<const GroupPair> pairs() const { return pairs_; }
   std::size_t levels() const { return begins_.size() - 1; }
   /// The pairs of a level.
   std::span<const GroupPair> level(std::size_t i) const {
@@ -48,10 +55,48 @@ class BackwardOrder {
   };
 
   std::vector<Link> links_;
-  std::vector<std::size_t> next_of_queries_;  ///< the first level that is free, by group
-  std::vector<GroupPair> pairs_;              ///< level by level
-  std::vector<std::size_t> begins_ = {0};     ///< where each level begins, and the end
+  struct Next {
+    std::size_t level = 0;   ///< the first that is free
+    std::int32_t pairs = 0;  ///< so far
+  };
+  std::vector<Next> next_of_queries_;      ///< by group
+  std::vector<GroupPair> pairs_;           ///< level by level
+  std::vector<std::size_t> begins_ = {0};  ///< where each level begins, and the end
   std::vector<std::size_t> filled_;
+};
+
+/// Lets each pair run as soon as those before it are done, of the same queries and of the same keys: threads that take pairs
+/// in order never wait for each other at the end of a level. Counters of what is done, by group and head.
+struct PairGates {
+  std::int32_t* queries = nullptr;
+  std::int32_t* keys = nullptr;
+  std::int64_t heads = 0;
+
+  static std::int64_t counters(std::int64_t q_groups, std::int64_t k_groups, std::int64_t heads) {
+    return (q_groups + k_groups) * heads;
+  }
+  /// \p memory holds so many counters.
+  PairGates(std::int32_t* memory, std::int64_t q_groups, std::int64_t k_groups, std::int64_t all_heads)
+      : queries(memory), keys(memory + q_groups * all_heads), heads(all_heads) {
+    std::fill_n(memory, counters(q_groups, k_groups, heads), 0);
+  }
+
+  void enter(const GroupPair& pair, std::int64_t head) const {
+    wait(queries[pair.queries * heads + head], pair.queries_before);
+    wait(keys[pair.keys * heads + head], pair.keys_before);
+  }
+  void leave(const GroupPair& pair, std::int64_t head) const {
+    std::atomic_ref(queries[pair.queries * heads + head]).store(pair.queries_before + 1, std::memory_order_release);
+    std::atomic_ref(keys[pair.keys * heads + head]).store(pair.keys_before + 1, std::memory_order_release);
+  }
+
+ private:
+  static void wait(std::int32_t& done, std::int32_t before) {
+    const std::atomic_ref counter(done);
+    for (int spins = 0; counter.load(std::memory_order_acquire) < before; ++spins) {
+      if (spins > 100) std::this_thread::yield();
+    }
+  }
 };
 
 }  // namespace caesura::host_simd
