@@ -160,9 +160,10 @@ struct BackwardInPlace {
                  bool finite_k, Ahead& ahead) const {
     const AttentionShape& shape = problem.shape;
     const RowSpan of_q = q_span(head), of_dout = dout_span(head);
-    pack_rows<Words, Scalar, lanes>(of_q, slice.begin, portable::PairGradient<Real>::score_factor(shape), scratch.q,
-                                    lanes);
-    pack_rows<Words, Scalar, lanes>(of_dout, slice.begin, Real(1), scratch.dout, lanes);
+    // The head before this one asked for these rows (`add_ahead`).
+    pack_rows<Words, Scalar, lanes, Prefetch::nothing>(
+        of_q, slice.begin, portable::PairGradient<Real>::score_factor(shape), scratch.q, lanes);
+    pack_rows<Words, Scalar, lanes, Prefetch::nothing>(of_dout, slice.begin, Real(1), scratch.dout, lanes);
     const Rows q = rows_of(of_q, slice.begin, slice.rows, scratch.q_rows);
     const Rows dout = rows_of(of_dout, slice.begin, slice.rows, scratch.dout_rows);
     // Zeros times infinities would not be zeros.

@@ -127,9 +127,10 @@ struct ForwardInPlace {
     const Slice& slice = item.slice;
     const AttentionShape& shape = problem.shape;
     const std::int64_t end = slice.begin + slice.rows;
-    pack_rows<Words, Scalar, lanes>({problem.q, shape.total_q, item.head, shape.dim_qk}, slice.begin,
-                                    Words::pack == 1 ? portable::PairGradient<Real>::score_factor(shape) : Real(1),
-                                    scratch.q, lanes);
+    // The head before this one asked for these rows (`ahead_of`).
+    pack_rows<Words, Scalar, lanes, Prefetch::nothing>(
+        {problem.q, shape.total_q, item.head, shape.dim_qk}, slice.begin,
+        Words::pack == 1 ? portable::PairGradient<Real>::score_factor(shape) : Real(1), scratch.q, lanes);
     if (!problem.merge) {
       std::fill_n(scratch.top, lanes, -Kokkos::Experimental::infinity_v<Real>);
       std::fill_n(scratch.sum, lanes, Real(0));

@@ -93,55 +93,72 @@ bool read_across(const RowSpan& span, std::int64_t row, int columns, typename Wo
   }
 }
 
-/// \p rows rows from \p begin side by side: word r of row i at `to[r * pitch + i]`. Asks for the next rows: they are
-/// what callers pack next, and too far from each other for the processor to see it coming.
-template <class Words, class Scalar, int rows>
+enum class Prefetch { next_rows, nothing };
+
+/// \p columns columns (whole `columns_at_once`) of \p rows rows: column c, times \p factor, at `to + c * to_pitch`.
+/// Asks for the rows behind them, a few with each step. A function of its own for the sake of its registers: inlined,
+/// the rows' addresses went through memory, as they do where compilers see how `next` and `asked` depend on them.
+template <int rows, int count, Prefetch ask, class Word, class Real>
+[[gnu::noinline]] void pack_transposed(const Word* from, std::int64_t pitch, int columns, Real factor, Word* to,
+                                       std::int64_t to_pitch) {
+  constexpr int step = columns_at_once<rows, Word, count>, vectors = rows * step / count;
+  const std::int64_t vector_pitch = rows == count ? to_pitch : count;
+  [[maybe_unused]] const Word* next = from + rows * pitch;
+  [[maybe_unused]] int asked = 0;
+#pragma GCC unroll 1
+  for (int c = 0; c < columns; c += step) {
+    Raw<Word, count> part[vectors];
+    load_transposed<rows, Word, count>(from + c, pitch, part);
+#pragma GCC unroll 16
+    for (int i = 0; i < vectors; ++i) {
+      if constexpr (std::is_floating_point_v<Word>) part[i] *= factor;
+      std::memcpy(to + c * to_pitch + i * vector_pitch, &part[i], sizeof(part[i]));
+    }
+    if constexpr (ask == Prefetch::next_rows) {
+#pragma GCC unroll 16
+      for (int i = 0; i < vectors; ++i) {
+        __builtin_prefetch(next, 0, 3);
+        next += pitch;
+        asm("" : "+r"(next));
+      }
+      next += step;
+      asked += step;
+      asm("" : "+r"(asked));
+      if (asked % count == 0) next -= rows * pitch;
+    }
+  }
+}
+
+/// \p rows rows from \p begin side by side: word r of row i at `to[r * pitch + i]`; \p pitch is \p rows unless these
+/// fill a vector. Asks for the next rows where callers pack them next: they are too far from each other for the
+/// processor to see it coming.
+template <class Words, class Scalar, int rows, Prefetch ask = Prefetch::next_rows>
 void pack_rows(const RowSpan& span, std::int64_t begin, typename Words::Real factor, typename Words::Word* to,
                int pitch) {
   using Word = typename Words::Word;
-  constexpr int count = width<typename Words::Real>;
-  // Words that lie in the tensor as they are need no line in between.
-  constexpr bool is_direct = std::is_same_v<Scalar, Word>;
-  const int depth = words_of(span.dim, Words::pack), padded = round_up(depth, count);
-  const bool direct = is_direct && begin + rows <= span.end && span.tensor.type == scalar_type_v<Scalar>;
-  const Word* from[rows];
+  using Real = typename Words::Real;
+  constexpr int count = width<Real>, step = columns_at_once<rows, Word, count>;
+  const int depth = words_of(span.dim, Words::pack), whole = depth / step * step;
+  const auto pack = [&]<Prefetch own>(const Word* from, std::int64_t from_pitch, Real own_factor) {
+    pack_transposed<rows, count, own>(from, from_pitch, whole, own_factor, to, pitch);
+    if (whole == depth) return;
+    alignas(64) Word ends[rows * step] = {}, flat[rows * step];
+    for (int i = 0; i < rows; ++i) std::copy_n(from + i * from_pitch + whole, depth - whole, ends + i * step);
+    pack_transposed<rows, count, Prefetch::nothing>(ends, step, step, own_factor, flat, rows);
+    for (int r = whole; r < depth; ++r) std::copy_n(flat + (r - whole) * rows, rows, to + r * pitch);
+  };
+  // Words that lie in the tensor as they are, a stride apart, need no line in between.
+  if constexpr (std::is_same_v<Scalar, Word>) {
+    const TensorRef& tensor = span.tensor;
+    const bool in_a_batch =
+        begin + rows <= tensor.batch_rows || begin / tensor.batch_rows == (begin + rows - 1) / tensor.batch_rows;
+    if (begin + rows <= span.end && tensor.type == scalar_type_v<Scalar> && in_a_batch)
+      return pack.template operator()<ask>(row_of<Scalar>(tensor, begin, span.head), tensor.row_stride, factor);
+  }
   alignas(64) Word lines[rows * max_line];
-  for (int i = 0; i < rows; ++i) {
-    if constexpr (is_direct) {
-      from[i] = row_of<Scalar>(span.tensor, begin + i, span.head);
-    }
-    if (direct) continue;
-    read_line<Words, Scalar>(span, begin + i, factor, padded, lines + i * padded);
-    from[i] = lines + i * padded;
-  }
-  for (int r = 0; r < depth; r += count) {
-    const int kept = std::min(count, depth - r);
-    Raw<Word, count> matrix[rows];
-    if (direct && kept < count) {
-      for (int i = 0; i < rows; ++i) {
-        matrix[i] = Raw<Word, count>{};
-        std::memcpy(&matrix[i], from[i] + r, static_cast<std::size_t>(kept) * sizeof(Word));
-      }
-    } else {
-      for (int i = 0; i < rows; ++i) std::memcpy(&matrix[i], from[i] + r, sizeof(matrix[i]));
-    }
-    if constexpr (is_direct) {
-      if (direct) {
-        for (int i = 0; i < rows; ++i) {
-          matrix[i] *= factor;
-          __builtin_prefetch(from[i] + r + rows * span.tensor.row_stride, 0, 3);
-        }
-      }
-    }
-    transpose<rows, Word, count>(matrix);
-    if (kept == count && pitch == rows) {
-      for (int i = 0; i < rows; ++i) std::memcpy(to + r * rows + i * count, &matrix[i], sizeof(matrix[i]));
-    } else {
-      alignas(64) Word flat[rows * count];
-      for (int i = 0; i < rows; ++i) std::memcpy(flat + i * count, &matrix[i], sizeof(matrix[i]));
-      for (int j = 0; j < kept; ++j) std::memcpy(to + (r + j) * pitch, flat + j * rows, rows * sizeof(Word));
-    }
-  }
+  const int padded = round_up(depth, count);
+  for (int i = 0; i < rows; ++i) read_line<Words, Scalar>(span, begin + i, factor, padded, lines + i * padded);
+  pack.template operator()<Prefetch::nothing>(lines, padded, Real(1));
 }
 
 /// Columns of dim side by side, in panels of \p panel columns (the last one may be of fewer): word r of the depth (rows
@@ -246,7 +263,9 @@ void write_values(const TensorRef& tensor, std::int64_t row, int head, int colum
 template <class Scalar, class Real>
 void unpack_lanes(const TensorRef& tensor, std::int64_t begin, int count, int head, int dim, const Real* from,
                   int pitch, const Vector<Real>& factor, Write write) {
-  constexpr int size = width<Real>;
+  constexpr int size = width<Real>, piece = columns_at_once<size, Real, size>;
+  alignas(64) Real factors[size];
+  store<Real>(factors, factor);
   constexpr int step = std::max(size, line_bytes / static_cast<int>(sizeof(Scalar)));  // columns: whole lines
   with_type<Scalar>(tensor, [&](auto type) {
     using Value = decltype(type);
@@ -254,13 +273,23 @@ void unpack_lanes(const TensorRef& tensor, std::int64_t begin, int count, int he
       const int columns = std::min(step, dim - d);
       alignas(64) Real rows[size][step];
       for (int c = 0; c < columns; c += size) {
-        Raw<Real, size> matrix[size];
-        for (int j = 0; j < size; ++j) {
-          matrix[j] = c + j < columns ? std::bit_cast<Raw<Real, size>>(load<Real>(from + (d + c + j) * pitch) * factor)
-                                      : Raw<Real, size>{};
+        const Real* block = from + (d + c) * pitch;
+        std::int64_t block_pitch = pitch;
+        alignas(64) Real ends[size * size];
+        if (c + size > columns) {
+          for (int j = 0; j < size; ++j)
+            store<Real>(ends + j * size, c + j < columns ? load<Real>(block + j * pitch) : Vector<Real>(Real(0)));
+          block = ends;
+          block_pitch = size;
         }
-        transpose<size, Real, size>(matrix);
-        for (int i = 0; i < size; ++i) std::memcpy(rows[i] + c, &matrix[i], sizeof(matrix[i]));
+        for (int i = 0; i < size; i += piece) {
+          Raw<Real, size> part[piece];
+          load_transposed<size, Real, size>(block + i, block_pitch, part);
+          for (int j = 0; j < piece; ++j) {
+            part[j] *= factors[i + j];
+            std::memcpy(rows[i + j] + c, &part[j], sizeof(part[j]));
+          }
+        }
       }
       for (int i = 0; i < count; ++i) {
         Value* const to = static_cast<Value*>(tensor.data) + tensor.offset(begin + i, head) + d;

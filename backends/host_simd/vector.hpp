@@ -9,6 +9,7 @@
 #include <Kokkos_Core.hpp>
 #include <Kokkos_SIMD.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -204,24 +205,29 @@ KOKKOS_FORCEINLINE_FUNCTION Vector<Real> where_visible(Real key, const Vector<Re
 }
 
 namespace impl {
-template <class Values, int... i>
+template <int lane, class Values, int... i>
 KOKKOS_FORCEINLINE_FUNCTION std::pair<Values, Values> zip(Values a, Values b, std::integer_sequence<int, i...>) {
-  constexpr int half = sizeof...(i) / 2, all = sizeof...(i);
-  return {__builtin_shufflevector(a, b, (i % 2 * all + i / 2)...),
-          __builtin_shufflevector(a, b, (i % 2 * all + i / 2 + half)...)};
+  constexpr int all = sizeof...(i);
+  return {__builtin_shufflevector(a, b, (i % 2 * all + i / lane * lane + i % lane / 2)...),
+          __builtin_shufflevector(a, b, (i % 2 * all + i / lane * lane + i % lane / 2 + lane / 2)...)};
+}
+template <class Half, int... i>
+KOKKOS_FORCEINLINE_FUNCTION auto join(Half low, Half high, std::integer_sequence<int, i...>) {
+  return __builtin_shufflevector(low, high, i...);
 }
 }  // namespace impl
 
-/// a0 b0 a1 b1 ..: the lower and the upper half of it.
-template <class Value, int count>
+/// a0 b0 a1 b1 ..: the lower and the upper half of it. The same for every \p lane values by themselves.
+template <class Value, int count, int lane = count>
 KOKKOS_FORCEINLINE_FUNCTION std::pair<Raw<Value, count>, Raw<Value, count>> zip(Raw<Value, count> a,
                                                                                 Raw<Value, count> b) {
-  return impl::zip(a, b, std::make_integer_sequence<int, count>());
+  return impl::zip<lane>(a, b, std::make_integer_sequence<int, count>());
 }
 
 /// Takes the \p rows vectors as a matrix of as many rows and transposes it: `(rows, count)` becomes `(count, rows)`,
-/// both in row-major order over the vectors. Each of the log2(rows) steps is a perfect shuffle.
-template <int rows, class Value, int count>
+/// both in row-major order over the vectors. Each of the log2(rows) steps is a perfect shuffle. With \p lane, the same
+/// for each of the matrices `(rows, lane)` that lie side by side.
+template <int rows, class Value, int count, int lane = count>
 KOKKOS_FORCEINLINE_FUNCTION void transpose(Raw<Value, count> (&matrix)[rows]) {
   static_assert(std::has_single_bit(static_cast<unsigned>(rows)));
 #pragma GCC unroll 8
@@ -229,13 +235,61 @@ KOKKOS_FORCEINLINE_FUNCTION void transpose(Raw<Value, count> (&matrix)[rows]) {
     Raw<Value, count> next[rows];
 #pragma GCC unroll 32
     for (int i = 0; i < rows / 2; ++i) {
-      const auto [low, high] = zip<Value, count>(matrix[i], matrix[i + rows / 2]);
+      const auto [low, high] = zip<Value, count, lane>(matrix[i], matrix[i + rows / 2]);
       next[2 * i] = low;
       next[2 * i + 1] = high;
     }
 #pragma GCC unroll 32
     for (int i = 0; i < rows; ++i) matrix[i] = next[i];
   }
+}
+
+template <class Value>
+inline constexpr int values_of_piece = 16 / static_cast<int>(sizeof(Value));  ///< of 128 bits
+
+/// One vector of pieces of 128 bits, \p pitch values from one to the next.
+template <class Value, int count>
+KOKKOS_FORCEINLINE_FUNCTION Raw<Value, count> load_pieces(const Value* from, std::int64_t pitch) {
+#if defined(__AVX512F__)
+  // Each an instruction that a load port and either vector port share; compilers join halves of 256 bits by a shuffle.
+  if constexpr (count == 4 * values_of_piece<Value>) {
+    const auto piece = [&](int i) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i * pitch)); };
+    __m512i all = _mm512_castsi128_si512(piece(0));
+    all = _mm512_inserti32x4(all, piece(1), 1);
+    all = _mm512_inserti32x4(all, piece(2), 2);
+    return (Raw<Value, count>)_mm512_inserti32x4(all, piece(3), 3);
+  }
+#endif
+  if constexpr (count <= values_of_piece<Value>) {
+    Raw<Value, count> all;
+    std::memcpy(&all, from, sizeof(all));
+    return all;
+  } else {
+    return impl::join(load_pieces<Value, count / 2>(from, pitch),
+                      load_pieces<Value, count / 2>(from + count / 2 / values_of_piece<Value> * pitch, pitch),
+                      std::make_integer_sequence<int, count>());
+  }
+}
+
+/// Columns of rows in memory that are transposed at a time. Loads gather square matrices in pieces of 128 bits, so that
+/// shuffles within the pieces remain: 2 steps, which few registers hold, instead of 4 (float, AVX-512).
+template <int rows, class Value, int count>
+inline constexpr int columns_at_once = rows == count ? std::min(count, values_of_piece<Value>) : count;
+
+/// `columns_at_once` columns of \p rows rows, \p pitch values from one to the next, one column after the other.
+template <int rows, class Value, int count, int vectors>
+KOKKOS_FORCEINLINE_FUNCTION void load_transposed(const Value* from, std::int64_t pitch,
+                                                 Raw<Value, count> (&columns)[vectors]) {
+  constexpr int piece = columns_at_once<rows, Value, count>;
+  static_assert(vectors * count == rows * piece);
+  if constexpr (rows == count) {
+#pragma GCC unroll 4
+    for (int i = 0; i < piece; ++i) columns[i] = load_pieces<Value, count>(from + i * pitch, piece * pitch);
+  } else {
+#pragma GCC unroll 32
+    for (int i = 0; i < rows; ++i) std::memcpy(&columns[i], from + i * pitch, sizeof(columns[i]));
+  }
+  transpose<vectors, Value, count, piece>(columns);
 }
 
 }  // namespace caesura::host_simd
