@@ -154,7 +154,8 @@ struct ForwardInPlace {
     const Slice& slice = item.slice;
     const int count = range.end - range.begin, panels = (count + key_panel - 1) / key_panel;
     const int depth = words_of(shape.dim_qk, Words::pack);
-    const auto [k, v] = rows_of(scratch, item, range, panels * key_panel);
+    const std::pair<Rows, Rows> keys = rows_of(scratch, item, range, panels * key_panel);
+    const Rows &k = keys.first, &v = keys.second;
     Ahead ahead = ahead_of(item, range);
     for (int p = 0; p < panels; ++p) {
       multiply_in_place<Words, portable::Left::rows, key_panel, 1, Start::zero>(
