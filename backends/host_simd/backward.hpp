@@ -127,7 +127,9 @@ struct Backward {
       slice.ds = block.ds + s * lanes;
       slice.pitch = backward_block;
     }
-    slice.find_bounds(problem.rows.intervals, layer, first_row, problem.rows.intervals.rows, backward_block);
+    const RowIntervals& intervals = problem.rows.intervals;
+    const std::int64_t at = layer * intervals.rows + first_row;
+    slice.find_bounds(intervals.first + at, intervals.last + at, intervals.rows - first_row, backward_block);
 
     const Layout& layout = packed.layout;
     const Word *const q = queries.q_rows + s * lanes * layout.depth_qk, *const dout = queries.dout_rows +

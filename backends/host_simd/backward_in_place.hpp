@@ -182,7 +182,7 @@ struct BackwardInPlace {
     for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer) {
       load_layer(slice, problem.rows.intervals, layer, lanes, scratch.first, scratch.last);
       if (slice.hull.begin >= slice.hull.end) continue;
-      add_layer(scratch, cluster, slice, layer, head, {q, dout, k, v}, by_pair, ahead);
+      add_layer(scratch, cluster, slice, head, {q, dout, k, v}, by_pair, ahead);
     }
     const Write how = problem.accumulate_q ? Write::add : replacing<Scalar>(shape.total_q, shape.heads_q, shape.dim_qk);
     for (int lane = 0; lane < slice.rows; ++lane) {
@@ -213,8 +213,8 @@ struct BackwardInPlace {
     Rows q, dout, k, v;
   };
 
-  void add_layer(const Scratch& scratch, const Cluster& cluster, const Slice& slice, std::int32_t layer, int head,
-                 Inputs in, bool by_pair, Ahead& ahead) const {
+  void add_layer(const Scratch& scratch, const Cluster& cluster, const Slice& slice, int head, Inputs in, bool by_pair,
+                 Ahead& ahead) const {
     const AttentionShape& shape = problem.shape;
     const auto offset = static_cast<int>(slice.hull.begin - cluster.k_begin);
     const int keys = slice.hull.end - slice.hull.begin, panels = (keys + key_panel - 1) / key_panel;
@@ -230,7 +230,7 @@ struct BackwardInPlace {
                                  .first_key = slice.hull.begin,
                                  .core = {slice.core.begin, std::min(slice.core.end, slice.hull.end)},
                                  .seen = {0, panels * key_panel}};
-    pairs.find_bounds(problem.rows.intervals, layer, slice.begin, slice.begin + slice.rows, keys);
+    pairs.find_bounds(scratch.first, scratch.last, slice.rows, keys);
     const auto multiply_keys = [&](const Rows& rows, int dim, const Real* by, Real* to) {
       for (int p = 0; p < panels; ++p) {
         multiply_in_place<Words, portable::Left::rows, key_panel, 1, Start::zero>(

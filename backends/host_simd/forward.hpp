@@ -35,11 +35,7 @@ struct ForwardScratch {
     q = arena.take<Word>(std::int64_t{lanes} * heads * depth_qk);
     out = arena.take<Real>(std::int64_t{lanes} * heads * columns_v);
     scores = arena.take<Real>(key_block * Block<Real>::lanes);
-    if constexpr (Words::pack == 1) {
-      weights = scores;
-    } else {
-      weights = arena.take<Word>(key_block / Words::pack * Block<Real>::lanes);
-    }
+    weights = take_weights<Words>(arena, scores, key_block, Block<Real>::lanes);
     top = arena.take<Real>(lanes * heads);
     sum = arena.take<Real>(lanes * heads);
     first = arena.take<std::int32_t>(lanes);

@@ -37,11 +37,7 @@ struct InPlaceScratch {
     q = arena.take<Word>(lanes * depth_qk);
     out = arena.take<Real>(lanes * columns_v);
     scores = arena.take<Real>(key_block * lanes);
-    if constexpr (Words::pack == 1) {
-      weights = scores;
-    } else {
-      weights = arena.take<Word>(key_block / Words::pack * lanes);
-    }
+    weights = take_weights<Words>(arena, scores, key_block, lanes);
     top = arena.take<Real>(lanes);
     sum = arena.take<Real>(lanes);
     first = arena.take<std::int32_t>(lanes);

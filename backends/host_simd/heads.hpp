@@ -45,15 +45,17 @@ inline int heads_in_flight(const AttentionShape& shape, std::int64_t bytes_of_he
 
 /// How work in place is cut into items: some units (rows, clusters) with some key heads.
 struct ItemsInPlace {
-  std::int64_t units, heads;  ///< of an item
-  std::int64_t count;
+  std::int64_t units;  ///< of an item
+  int heads;           ///< of an item
+  std::int64_t count;  ///< of items
 
   /// Many units an item cut few documents, many heads read memory in order: as long as there is work for all \p threads.
   ItemsInPlace(std::int64_t all_units, std::int64_t most, std::int64_t least, int all_heads, int threads) {
     const std::int64_t wanted = std::int64_t{8} * threads;
     const auto items = [&](std::int64_t size) { return (all_units + size - 1) / size; };
     units = items(most) >= wanted ? most : least;
-    std::int64_t parts = std::clamp<std::int64_t>(wanted / std::max<std::int64_t>(items(units), 1), 1, all_heads);
+    const std::int64_t missing = wanted / std::max<std::int64_t>(items(units), 1);
+    int parts = static_cast<int>(std::clamp<std::int64_t>(missing, 1, all_heads));
     while (all_heads % parts != 0) ++parts;
     heads = all_heads / parts;
     count = items(units) * parts;

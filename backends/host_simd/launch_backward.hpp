@@ -25,7 +25,7 @@ void launch_backward_in_place(const Space& space, const BackwardProblem& problem
   portable::launch_items<Space, portable::Tile<Space, accumulator_t<Scalar>>>(
       space, "caesura::backward::host_simd", items.count, counting.used(),
       Functor{problem, portable::PairGradient<accumulator_t<Scalar>>(shape), clusters.data(), count, items.units,
-              static_cast<int>(items.heads), counting.used()});
+              items.heads, counting.used()});
   portable::launch_sink<Space, Scalar>(space, problem, "caesura::backward::host_simd::sink");
 }
 
@@ -33,9 +33,6 @@ template <class Scalar, class Words, class Space>
 void launch_backward(const Space& space, const BackwardProblem& problem) {
   using Real = typename Words::Real;
   const AttentionShape& shape = problem.shape;
-  PackedBackward<Words> packed(shape);
-  const std::int64_t q_blocks = packed.layout.q_blocks, k_blocks = packed.layout.k_blocks;
-  const int group = packed.group;
   Scratch& scratch = Scratch::of_this_thread();
   if constexpr (Words::pack == 1) {
     if (scratch.clusters().build(problem.rows.intervals, shape.total_k, cluster_keys)) {
@@ -43,6 +40,9 @@ void launch_backward(const Space& space, const BackwardProblem& problem) {
       return;
     }
   }
+  PackedBackward<Words> packed(shape);
+  const std::int64_t q_blocks = packed.layout.q_blocks, k_blocks = packed.layout.k_blocks;
+  const int group = packed.group;
   BackwardOrder& order = scratch.order();
   const std::int64_t group_size = rows_of_group(shape, space.concurrency());
   order.build(problem.rows, group_size);

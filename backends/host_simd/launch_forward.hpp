@@ -21,8 +21,8 @@ void launch_forward_in_place(const Space& space, const ForwardProblem& problem) 
   const typename Functor::Scratch sizes(counting, shape);
   portable::launch_items<Space, portable::Tile<Space, typename Words::Real>>(
       space, "caesura::forward::host_simd", items.count, counting.used(),
-      Functor{problem, portable::DropoutRule(shape), items.units,
-              static_cast<int>(items.heads) * (shape.heads_q / shape.heads_kv), counting.used()});
+      Functor{problem, portable::DropoutRule(shape), items.units, items.heads * (shape.heads_q / shape.heads_kv),
+              counting.used()});
 }
 
 template <class Scalar, class Words, class Space>

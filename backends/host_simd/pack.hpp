@@ -162,18 +162,17 @@ void pack_rows(const RowSpan& span, std::int64_t begin, typename Words::Real fac
 }
 
 /// Columns of dim side by side, in panels of \p panel columns (the last one may be of fewer): word r of the depth (rows
-/// `begin + r * pack ..`) and column c at `to[c / panel * panel * depth + r * (columns of the panel) + c % panel]`, for the
-/// words \p words of the depth.
+/// `begin + r * pack ..`) and column c at `to[c / panel * panel * depth + r * (columns of the panel) + c % panel]`, for
+/// \p depth words.
 template <class Words, class Scalar, int panel>
-bool pack_columns(const RowSpan& span, std::int64_t begin, TileRange words, int depth, int columns,
-                  typename Words::Word* to) {
+bool pack_columns(const RowSpan& span, std::int64_t begin, int depth, int columns, typename Words::Word* to) {
   using Word = typename Words::Word;
   // Several rows at a time: a row's panels lie far apart, often in one set of the cache.
   constexpr int rows = 8;
   alignas(64) Word lines[rows][max_line];
   bool special = false;
-  for (int first = words.begin; first < words.end; first += rows) {
-    const int count = std::min(rows, words.end - first);
+  for (int first = 0; first < depth; first += rows) {
+    const int count = std::min(rows, depth - first);
     const Word* from[rows];
     for (int i = 0; i < count; ++i) {
       const int r = first + i;

@@ -151,8 +151,8 @@ struct PackKeyBlock {
       pack_rows<Words, Scalar, panel>(k, begin + row, 1, to.k_rows + row * layout.depth_qk, panel);
       pack_rows<Words, Scalar, panel>(v, begin + row, 1, to.v_rows + row * layout.depth_v, panel);
     }
-    *to.special = pack_columns<Words, Scalar, panel>(k, begin, {0, backward_block / Words::pack},
-                                                     backward_block / Words::pack, layout.panels_qk, to.k_columns);
+    *to.special =
+        pack_columns<Words, Scalar, panel>(k, begin, backward_block / Words::pack, layout.panels_qk, to.k_columns);
     std::fill_n(to.dk, backward_block * layout.columns_qk, typename Words::Real(0));
     std::fill_n(to.dv, backward_block * layout.columns_v, typename Words::Real(0));
   }
@@ -186,9 +186,8 @@ struct PackQueryBlock {
       pack_rows<Words, Scalar, size>(dout, begin + row, 1, to.dout_rows + slice * layout.depth_v + lane, lanes);
     }
     constexpr int depth = backward_block / Words::pack;
-    *to.q_special = pack_columns<Words, Scalar, lanes>(q, begin, {0, depth}, depth, layout.columns_qk, to.q_columns);
-    *to.dout_special =
-        pack_columns<Words, Scalar, lanes>(dout, begin, {0, depth}, depth, layout.columns_v, to.dout_columns);
+    *to.q_special = pack_columns<Words, Scalar, lanes>(q, begin, depth, layout.columns_qk, to.q_columns);
+    *to.dout_special = pack_columns<Words, Scalar, lanes>(dout, begin, depth, layout.columns_v, to.dout_columns);
     std::fill_n(to.dq, backward_block * layout.panels_qk, Real(0));
     const portable::DeltaRef<Real> delta{static_cast<Real*>(problem.workspace), shape.total_q};
     for (int row = 0; row < backward_block; ++row) {

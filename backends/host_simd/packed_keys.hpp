@@ -20,16 +20,15 @@ struct KeysOfBlock {
   bool special = false;                     ///< V has an infinite value or NaN
 };
 
-/// Packs the rows `[rows.begin, rows.end)` of the block that begins at key \p begin. Returns whether V is special.
+/// Packs the block that begins at key \p begin. Returns whether V is special.
 template <class Words, class Scalar>
-bool pack_block(const RowSpan& k, const RowSpan& v, std::int64_t begin, TileRange rows, typename Words::Word* k_to,
+bool pack_block(const RowSpan& k, const RowSpan& v, std::int64_t begin, typename Words::Word* k_to,
                 typename Words::Word* v_to) {
   constexpr int panel = Block<typename Words::Real>::rows;
   const int depth = words_of(k.dim, Words::pack);
-  for (int row = rows.begin; row < rows.end; row += panel)
+  for (int row = 0; row < key_block; row += panel)
     pack_rows<Words, Scalar, panel>(k, begin + row, 1, k_to + row * depth, panel);
-  return pack_columns<Words, Scalar, panel>(v, begin, {rows.begin / Words::pack, rows.end / Words::pack},
-                                            key_block / Words::pack, round_up(v.dim, panel), v_to);
+  return pack_columns<Words, Scalar, panel>(v, begin, key_block / Words::pack, round_up(v.dim, panel), v_to);
 }
 
 /// All blocks of some key heads.
@@ -86,9 +85,9 @@ struct PackKeys {
 
   void operator()(std::int64_t block) const {
     for (int head = 0; head < heads; ++head) {
-      packed.special[head * packed.blocks + block] = pack_block<Words, Scalar>(
-          {k, total_k, first_head + head, dim_qk}, {v, total_k, first_head + head, dim_v}, block * key_block,
-          {0, key_block}, packed.k_block(head, block), packed.v_block(head, block));
+      packed.special[head * packed.blocks + block] =
+          pack_block<Words, Scalar>({k, total_k, first_head + head, dim_qk}, {v, total_k, first_head + head, dim_v},
+                                    block * key_block, packed.k_block(head, block), packed.v_block(head, block));
     }
   }
 };

@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include "backends/host_simd/words.hpp"
+#include "backends/host_simd/slices.hpp"
 #include "backends/portable/backward.hpp"
 #include "backends/portable/tiles.hpp"
 
@@ -32,20 +32,10 @@ struct PairSlice {
 
   bool is_partial(int row) const { return first_key + row < core.begin || first_key + row >= core.end; }
 
-  /// Sets `first` and `last` if need be: of the lanes from \p row on, counted from the first key and cut to \p most rows.
-  void find_bounds(const RowIntervals& intervals, std::int32_t layer, std::int64_t row, std::int64_t end, int most) {
-    if (!is_partial(seen.begin) && !is_partial(seen.end - 1)) return;
-    alignas(64) Real from[lanes], to[lanes];
-    for (int lane = 0; lane < lanes; ++lane) {
-      const bool exists = row + lane < end;
-      const std::int64_t at = layer * intervals.rows + row + lane;
-      from[lane] = static_cast<Real>(exists ? std::clamp(intervals.first[at] - first_key, 0, most) : 0);
-      to[lane] = static_cast<Real>(exists ? std::clamp(intervals.last[at] - first_key, 0, most) : 0);
-    }
-    for (int v = 0; v < vectors; ++v) {
-      first[v] = load<Real>(from + v * width<Real>);
-      last[v] = load<Real>(to + v * width<Real>);
-    }
+  /// Sets `first` and `last` if need be, from the keys that \p count lanes see, cut to \p most rows.
+  void find_bounds(const std::int32_t* first_seen, const std::int32_t* last_seen, std::int64_t count, int most) {
+    if (is_partial(seen.begin) || is_partial(seen.end - 1))
+      lane_bounds<Real>(first_seen, last_seen, count, first_key, most, first, last);
   }
 
   /// Products become scores, capped, in log2 units, and \p slopes the derivatives, 1 - tanh^2; without a softcap they are.

@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include "backends/host_simd/words.hpp"
+#include "backends/host_simd/slices.hpp"
 #include "backends/portable/backward.hpp"
 #include "backends/portable/residents.hpp"
 
@@ -12,6 +12,17 @@
 // The softmax of the forward: what a product left becomes what the next one multiplies.
 
 namespace caesura::host_simd {
+
+/// Memory for P^T of \p keys keys: where words are numbers, that of the scores.
+template <class Words>
+typename Words::Word* take_weights(portable::Arena& arena, [[maybe_unused]] typename Words::Real* scores, int keys,
+                                   int lanes) {
+  if constexpr (Words::pack == 1) {
+    return scores;
+  } else {
+    return arena.take<typename Words::Word>(keys / Words::pack * lanes);
+  }
+}
 
 /// S^T of one slice and some keys, `(keys, lanes)`, on its way to P^T.
 template <class Words, int vectors>
@@ -87,7 +98,7 @@ struct ScoreBlock {
   [[gnu::noinline]] void adjust(Real cap, [[maybe_unused]] Real score_factor) const {
     const Vector<Real> none(minus_infinity);
     Vector<Real> from[vectors], to[vectors];
-    bounds(from, to);
+    lane_bounds<Real>(first, last, lanes, origin, rows.end, from, to);
     for (int r = rows.begin; r < rows.end; ++r) {
       const bool partial = origin + r < core.begin || origin + r >= core.end;
       for (int v = 0; v < vectors; ++v) {
@@ -98,19 +109,6 @@ struct ScoreBlock {
         if (partial) score = where_visible<Real>(static_cast<Real>(r), from[v], to[v], score, none);
         store<Real>(at, score);
       }
-    }
-  }
-
-  /// What each lane sees, counted from the origin and cut to what the rows can tell apart.
-  void bounds(Vector<Real> (&from)[vectors], Vector<Real> (&to)[vectors]) const {
-    alignas(64) Real begin[lanes], end[lanes];
-    for (int lane = 0; lane < lanes; ++lane) {
-      begin[lane] = static_cast<Real>(std::clamp(first[lane] - origin, 0, rows.end));
-      end[lane] = static_cast<Real>(std::clamp(last[lane] - origin, 0, rows.end));
-    }
-    for (int v = 0; v < vectors; ++v) {
-      from[v] = load<Real>(begin + v * width<Real>);
-      to[v] = load<Real>(end + v * width<Real>);
     }
   }
 

@@ -51,23 +51,26 @@ std::int64_t slice_end(const RowIntervals& intervals, std::int64_t row, std::int
     return vectors * std::max(keys.end - keys.begin, 0) + overhead;
   };
   const auto slices = [&](std::int64_t rows) { return (rows + lanes - 1) / lanes; };
+  // Where the keys change that the rows from `from` on see, or \p most; `seen` becomes what they see.
+  const auto next_border = [&](std::int64_t from, std::int64_t most, TileRange& seen) {
+    do {
+      impl::join(seen, interval(from));
+      ++from;
+    } while (from < most && !is_new(seen, interval(from)));
+    return from;
+  };
   const std::int64_t limit = std::min<std::int64_t>(end, row + lanes);
   // The slice's rows up to a border see `keys`; beyond it, `own` of the next rows' keys are new.
   TileRange keys = impl::empty_range();
   std::int64_t border = row;  // rows [row, border) are settled
   while (border < limit) {
     TileRange own = impl::empty_range();
-    std::int64_t until = border;
-    do {
-      impl::join(own, interval(until));
-      ++until;
-    } while (until < limit && !is_new(own, interval(until)));
+    const std::int64_t until = next_border(border, limit, own);
     TileRange both = keys;
     impl::join(both, own);
     if (border > row) {
-      std::int64_t next = until;  // the next border; far ones do not matter
-      for (TileRange seen = own; next < std::min(end, border + 4 * lanes) && !is_new(seen, interval(next)); ++next)
-        impl::join(seen, interval(next));
+      TileRange rest = impl::empty_range();
+      const std::int64_t next = next_border(border, std::min(end, border + 4 * lanes), rest);  // far ones do not matter
       const bool saves = slices(next - until) < slices(next - border);
       if (!saves || cost(until - row, both) > cost(border - row, keys) + cost(until - border, own)) return border;
     }
@@ -91,6 +94,23 @@ inline void load_layer(Slice& slice, const RowIntervals& intervals, std::int32_t
     last[lane] = own.end;
     if (exists) impl::join(slice.hull, own);
     slice.core = {std::max(slice.core.begin, own.begin), std::min(slice.core.end, own.end)};
+  }
+}
+
+/// What \p count lanes see as rows of a block of keys, cut to \p most rows; further lanes see nothing. \p first and \p last
+/// are keys, \p origin is that of row 0.
+template <class Real, int vectors>
+void lane_bounds(const std::int32_t* first, const std::int32_t* last, std::int64_t count, std::int32_t origin, int most,
+                 Vector<Real> (&from)[vectors], Vector<Real> (&to)[vectors]) {
+  constexpr int lanes = vectors * width<Real>;
+  alignas(64) Real begin[lanes], end[lanes];
+  for (int lane = 0; lane < lanes; ++lane) {
+    begin[lane] = static_cast<Real>(lane < count ? std::clamp(first[lane] - origin, 0, most) : 0);
+    end[lane] = static_cast<Real>(lane < count ? std::clamp(last[lane] - origin, 0, most) : 0);
+  }
+  for (int v = 0; v < vectors; ++v) {
+    from[v] = load<Real>(begin + v * width<Real>);
+    to[v] = load<Real>(end + v * width<Real>);
   }
 }
 

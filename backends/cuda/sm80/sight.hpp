@@ -148,15 +148,12 @@ class Steps {
     block.join_warp();
     core_ = block.core;
     const TileRange run = side_.schedule.run(layer_, item.tile, run_++);
-    const std::int32_t visited = position_, begin = run.begin > block.hull.begin ? run.begin : block.hull.begin;
+    const std::int32_t begin = run.begin > block.hull.begin ? run.begin : block.hull.begin;
     end_ = run.end < block.hull.end ? run.end : block.hull.end;
-    position_ = begin;
-    step_end_ = end_;
-    if (aligned_) {  // a step that two runs share is visited once, for both
-      position_ = begin / Size * Size;
-      position_ = position_ > visited ? position_ : visited;
-      step_end_ = block.hull.end;
-    }
+    // An aligned step that two runs share is visited once, for both.
+    const std::int32_t whole = begin / Size * Size;
+    position_ = !aligned_ ? begin : whole > position_ ? whole : position_;
+    step_end_ = aligned_ ? block.hull.end : end_;
     return true;
   }
 
