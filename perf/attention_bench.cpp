@@ -19,8 +19,10 @@
 #include <vector>
 
 // Forward and backward of every scalar with every kernel of the build, on the shapes that the project is judged by.
-// Rates count 4 x visible pairs x dim x heads_q operations (backward 2.5 times that); `peak` is the greatest measured
-// peak of what the scalar may be computed with, as many threads, `of_peak` the ratio.
+// Rates count 4 x visible pairs x dim x heads_q operations (backward 2.5 times that). Each call is followed by as long a
+// run of what limits the machine, as many threads: `peak` is the mean rate of these runs, `of_peak` the ratio to it, so
+// that what other programs take from one they take from the other, too. `of_undisturbed_peak` is the ratio to what the
+// machine reaches for moments without them.
 //
 //     attention_bench --list      the cases as JSON, for who runs them elsewhere (perf/peers)
 //     CAESURA_BENCH_DATA=FOLDER   packs from these files of document lengths; otherwise from data/
@@ -30,7 +32,7 @@ namespace {
 using Space = Kokkos::DefaultExecutionSpace;
 using caesura::perf::AttentionCase;
 
-double peak_of(caesura::ScalarType type) {
+double undisturbed_peak_of(caesura::ScalarType type) {
   using caesura::ScalarType;
   using caesura::perf::measure_peak_gflops;
   static const double of_double = measure_peak_gflops(ScalarType::float64);
@@ -39,6 +41,14 @@ double peak_of(caesura::ScalarType type) {
   static const double of_bfloat16 = std::max(of_float, caesura::perf::measure_dot_peak_gflops());
   if (type == ScalarType::float64) return of_double;
   return type == ScalarType::bfloat16 ? of_bfloat16 : of_float;
+}
+
+/// The mean over \p seconds from now on.
+double peak_of(caesura::ScalarType type, double seconds) {
+  using caesura::ScalarType;
+  const bool by_dots = undisturbed_peak_of(type) > undisturbed_peak_of(ScalarType::float32);
+  return type == ScalarType::bfloat16 && by_dots ? caesura::perf::measure_dot_peak_gflops(0, seconds)
+                                                 : caesura::perf::measure_peak_gflops(type, 0, seconds);
 }
 
 template <class Scalar>
@@ -101,15 +111,22 @@ void attention(benchmark::State& state, const AttentionCase& shape, Pass pass, s
   step.forward();
   if (pass == Pass::backward) step.backward();
   step.space.fence();
+  constexpr caesura::ScalarType type = caesura::scalar_type_v<Scalar>;
+  double spent = 0, of_peak_runs = 0;  // seconds, GFLOP
   for (auto _ : state) {
+    const Kokkos::Timer timer;
     pass == Pass::forward ? step.forward() : step.backward();
     step.space.fence();
+    const double seconds = timer.seconds();
+    state.SetIterationTime(seconds);
+    spent += seconds;
+    of_peak_runs += peak_of(type, seconds) * seconds;
   }
-  const double flops = step.flops * (pass == Pass::forward ? 1 : 2.5) * static_cast<double>(state.iterations());
-  const double peak = peak_of(caesura::scalar_type_v<Scalar>) * 1e9;
-  state.counters["flops"] = benchmark::Counter(flops, benchmark::Counter::kIsRate);
-  state.counters["of_peak"] = benchmark::Counter(flops / peak, benchmark::Counter::kIsRate);
-  state.counters["peak"] = peak;
+  const double gflop = 1e-9 * step.flops * (pass == Pass::forward ? 1 : 2.5) * static_cast<double>(state.iterations());
+  state.counters["flops"] = 1e9 * gflop / spent;
+  state.counters["peak"] = 1e9 * of_peak_runs / spent;
+  state.counters["of_peak"] = gflop / of_peak_runs;
+  state.counters["of_undisturbed_peak"] = gflop / spent / undisturbed_peak_of(type);
 } catch (const caesura::Error& error) {  // the kernel refuses
   state.SkipWithError(error.what());
 }
@@ -125,7 +142,7 @@ void register_scalar(const AttentionCase& shape) {
       benchmark::RegisterBenchmark(name.c_str(),
                                    [=](benchmark::State& state) { attention<Scalar>(state, shape, pass, variant); })
           ->Unit(benchmark::kMillisecond)
-          ->UseRealTime();
+          ->UseManualTime();
     }
   }
 }
@@ -151,8 +168,8 @@ std::string listed(const std::vector<AttentionCase>& cases) {
 void add_machine() {
   using caesura::ScalarType;
   const auto add = [](const char* key, double value) { benchmark::AddCustomContext(key, caesura::text(value)); };
-  add("peak_double_gflops", peak_of(ScalarType::float64));
-  add("peak_float_gflops", peak_of(ScalarType::float32));
+  add("peak_double_gflops", undisturbed_peak_of(ScalarType::float64));
+  add("peak_float_gflops", undisturbed_peak_of(ScalarType::float32));
   add("peak_dot_gflops", caesura::perf::measure_dot_peak_gflops());
   add("peak_tile_gflops", caesura::perf::measure_tile_peak_gflops());
   add("threads", Space().concurrency());

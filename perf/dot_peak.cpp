@@ -37,21 +37,23 @@ float run_dot_chains(std::int64_t rounds, float start) {
   return _mm512_reduce_add_ps(sum);
 }
 
-double rate_of_this_thread() {
+double rate_of_this_thread(double seconds) {
   constexpr std::int64_t rounds = 20'000;  // about 0.1 ms
   constexpr int flops = 16 * 4;            // 16 lanes of two products and two sums
   volatile float zero = 0;
   [[maybe_unused]] volatile float result = 0;  // keeps the runs alive
-  return steady_rate(1e-9 * rounds * chains * flops, [&] { result = run_dot_chains(rounds, zero); });
+  return rate_over(seconds, 1e-9 * rounds * chains * flops, [&] { result = run_dot_chains(rounds, zero); });
 }
 
 }  // namespace
 
-double measure_dot_peak_gflops(int threads) { return sum_over_threads(threads, rate_of_this_thread); }
+double measure_dot_peak_gflops(int threads, double seconds) {
+  return sum_over_threads(threads, [seconds] { return rate_of_this_thread(seconds); });
+}
 
 #else
 
-double measure_dot_peak_gflops(int) { return 0; }
+double measure_dot_peak_gflops(int, double) { return 0; }
 
 #endif
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`perf/run host`: the host kernels and their peers in turns, case by case; medians, ratios and the machine's peaks.
 
-A round of a case is a short run of our benchmark, in a process of its own that measures the peaks too, and then one of
-each peer. What is quoted is the median over the rounds: of the share of the peak measured in the same process, and of
-the ratio to the peer's run right after it. So a drift of the machine's speed hardly matters."""
+A round of a case is a short run of our benchmark, in a process of its own that measures the peak after each call, as long
+as the call took, and then one of each peer. What is quoted is the median over the rounds: of the share of that peak, and
+of the ratio to the peer's run right after it. So a drift of the machine's speed hardly matters."""
 
 import datetime
 import json
@@ -64,7 +64,7 @@ class Ours:
         self.cases = report["cases"]
 
     def round(self, row, variants, threads):
-        """({variant: {"seconds", "gflops", "of_peak"} or {"error"}}, {peak: GFLOP/s})."""
+        """({variant: {"seconds", "gflops", "of_peak", "of_undisturbed_peak"} or {"error"}}, {peak: GFLOP/s})."""
         with tempfile.TemporaryDirectory() as folder:
             output = pathlib.Path(folder) / "round.json"
             command = [str(self.program), f"--benchmark_filter=^{row.name}/({'|'.join(variants)})/",
@@ -81,7 +81,8 @@ class Ours:
                 results[variant] = {"error": run["error_message"]}
             else:
                 results[variant] = {"seconds": rounded(run["real_time"] * UNITS[run["time_unit"]]),
-                                    "gflops": rounded(run["flops"] * 1e-9), "of_peak": rounded(run["of_peak"])}
+                                    "gflops": rounded(run["flops"] * 1e-9), "of_peak": rounded(run["of_peak"]),
+                                    "of_undisturbed_peak": rounded(run["of_undisturbed_peak"])}
         return results, {peak: float(report["context"][f"peak_{peak}_gflops"]) for peak in PEAKS}
 
 

@@ -82,13 +82,13 @@ KOKKOS_FUNCTION Real run_chains(std::int64_t rounds, Real start) {
 }
 
 template <class Real>
-double rate_of_this_thread() {
+double rate_of_this_thread(double seconds) {
   using Vector = HostVector<Real>;
   constexpr std::int64_t rounds = 20'000;  // about 0.1 ms
   volatile Real zero = 0;
   [[maybe_unused]] volatile Real result = 0;  // keeps the runs alive
-  return steady_rate(2e-9 * rounds * chains * lanes_of<Vector>(),
-                     [&] { result = run_chains<Vector, Real>(rounds, zero); });
+  return rate_over(seconds, 2e-9 * rounds * chains * lanes_of<Vector>(),
+                   [&] { result = run_chains<Vector, Real>(rounds, zero); });
 }
 
 /// On a device: all work items at once.
@@ -104,7 +104,7 @@ struct DeviceChains {
 };
 
 template <class Real, class Device>
-double rate_of_device() {
+double rate_of_device(double least) {
   const Device device;
   const int items = device.concurrency();
   DeviceChains<Real, Device> work{1 << 10, Kokkos::View<Real*, Device>("caesura::peak", 1)};
@@ -115,26 +115,27 @@ double rate_of_device() {
     return std::max(timer.seconds(), 1e-9);
   };
   while (std::min(seconds(), seconds()) < 1.5e-3) work.rounds *= 2;
+  const double of_run = 2e-9 * static_cast<double>(work.rounds) * chains * items;
+  if (least > 0) return mean_rate(of_run, least, seconds);
   double best = 0;
-  for (int i = 0; i < 10; ++i)
-    best = std::max(best, 2e-9 * static_cast<double>(work.rounds) * chains * items / seconds());
+  for (int i = 0; i < 10; ++i) best = std::max(best, of_run / seconds());
   return best;
 }
 
 template <class Real>
-double measure(int threads) {
+double measure(int threads, double seconds) {
   using Host = Kokkos::DefaultHostExecutionSpace;
   using Device = Kokkos::DefaultExecutionSpace;
   if constexpr (!std::is_same_v<Host, Device>) {
-    if (threads == 0) return rate_of_device<Real, Device>();
+    if (threads == 0) return rate_of_device<Real, Device>(seconds);
   }
-  return sum_over_threads(threads, rate_of_this_thread<Real>);
+  return sum_over_threads(threads, [seconds] { return rate_of_this_thread<Real>(seconds); });
 }
 
 }  // namespace
 
-double measure_peak_gflops(ScalarType type, int threads) {
-  return type == ScalarType::float64 ? measure<double>(threads) : measure<float>(threads);
+double measure_peak_gflops(ScalarType type, int threads, double seconds) {
+  return type == ScalarType::float64 ? measure<double>(threads, seconds) : measure<float>(threads, seconds);
 }
 
 }  // namespace caesura::perf
