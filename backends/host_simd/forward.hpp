@@ -18,6 +18,13 @@ namespace caesura::host_simd {
 
 using portable::Arena;
 
+/// Of a slice. With three, products load fewer words for as many multiply-adds: as fast on a core of one's own, faster
+/// where a thread of others takes a part of its loads.
+template <class Real>
+inline constexpr int forward_vectors = HostVector<Real>::is_wide ? 3 : 2;
+template <class Real>
+using ForwardSlices = Slices<Real, forward_vectors<Real>>;
+
 template <class Words>
 struct ForwardScratch {
   using Real = typename Words::Real;
@@ -30,12 +37,12 @@ struct ForwardScratch {
   std::int32_t *first, *last;  ///< by lane of one head
 
   ForwardScratch(Arena& arena, const AttentionShape& shape, int heads) {
-    constexpr int lanes = Slices<Real>::lane_capacity;
+    constexpr int lanes = ForwardSlices<Real>::lane_capacity, of_slice = ForwardSlices<Real>::lanes_of_slice;
     const int depth_qk = words_of(shape.dim_qk, Words::pack), columns_v = round_up(shape.dim_v, Block<Real>::rows);
     q = arena.take<Word>(std::int64_t{lanes} * heads * depth_qk);
     out = arena.take<Real>(std::int64_t{lanes} * heads * columns_v);
-    scores = arena.take<Real>(key_block * Block<Real>::lanes);
-    weights = take_weights<Words>(arena, scores, key_block, Block<Real>::lanes);
+    scores = arena.take<Real>(key_block * of_slice);
+    weights = take_weights<Words>(arena, scores, key_block, of_slice);
     top = arena.take<Real>(lanes * heads);
     sum = arena.take<Real>(lanes * heads);
     first = arena.take<std::int32_t>(lanes);
@@ -72,7 +79,7 @@ struct Forward {
 
     Arena arena(portable::scratch_of<portable::Tile<Space, Real>>(team, scratch_bytes));
     const Scratch scratch(arena, shape, heads_of_item);
-    Slices<Real> slices(problem.rows.intervals, begin, end);
+    ForwardSlices<Real> slices(problem.rows.intervals, begin, end);
     const auto for_each_work = [&](const auto& body) {
       for (int i = 0; i < heads_of_item; ++i) {
         for (const Slice& slice : slices) body(Work{slice, first_head + own_head + i, i * slices.lanes() + slice.lane});
@@ -93,8 +100,11 @@ struct Forward {
           for_each_work([&](const Work& work) {
             const Share share{part++, static_cast<int>(slices.end() - slices.begin()) * heads_of_item};
             if (!work.slice.sees(block)) return;
-            work.slice.vectors == 2 ? visit<2>(scratch, work, own, origin, share)
-                                    : visit<1>(scratch, work, own, origin, share);
+            switch (work.slice.vectors) {
+              case 1: return visit<1>(scratch, work, own, origin, share);
+              case 2: return visit<2>(scratch, work, own, origin, share);
+              default: return visit<forward_vectors<Real>>(scratch, work, own, origin, share);
+            }
           });
         }
       }
@@ -171,16 +181,7 @@ struct Forward {
                                               .origin = origin,
                                               .rows = {std::max(slice.hull.begin - origin, 0) / panel * panel,
                                                        round_up(std::min(slice.hull.end - origin, key_block), panel)}};
-    multiply_panels<Words, vectors, Start::zero>({.panels = (block.rows.end - block.rows.begin) / panel,
-                                                  .depth = keys.depth_k,
-                                                  .a = own.k + block.rows.begin * keys.depth_k,
-                                                  .a_panel = panel * keys.depth_k,
-                                                  .b = q_of(scratch, work),
-                                                  .b_pitch = lanes,
-                                                  .c = scratch.scores + block.rows.begin * lanes,
-                                                  .c_pitch = lanes,
-                                                  .next = next_of(own.k, key_block * keys.depth_k, share),
-                                                  .next_bytes = share.bytes()});
+    multiply_keys(scratch, work, own, block, block.rows.begin, share);
     block.adjust(problem.shape);
     alignas(64) Real factor[lanes];
     block.weigh(scratch.top + work.lane, scratch.sum + work.lane, factor);
@@ -188,26 +189,54 @@ struct Forward {
     if (!block.is_full() && own.special) {
       accumulate_visible(scratch, work, own.v, block, factor);
     } else {
-      accumulate<vectors>(scratch, work, own.v, block.rows, share, factor);
+      accumulate(scratch, work, own, block, block.rows.begin, share, factor);
     }
   }
 
-  /// O^T, times \p factor by lane, grows by V^T P^T.
-  template <int vectors>
-  void accumulate(const Scratch& scratch, const Work& work, const Word* block, TileRange range, Share share,
-                  const Real* factor) const {
-    constexpr int lanes = vectors * width<Real>, depth_of_block = key_block / Words::pack;
-    multiply_panels<Words, vectors, Start::scaled>({.panels = keys.columns_v / panel,
-                                                    .depth = (range.end - range.begin) / Words::pack,
-                                                    .a = block + range.begin / Words::pack * panel,
-                                                    .a_panel = depth_of_block * panel,
-                                                    .b = scratch.weights + range.begin / Words::pack * lanes,
-                                                    .b_pitch = lanes,
-                                                    .c = out_of(scratch, work),
-                                                    .c_pitch = lanes,
-                                                    .factor = factor,
-                                                    .next = next_of(block, depth_of_block * keys.columns_v, share),
-                                                    .next_bytes = share.bytes()});
+  /// S^T of the block's rows from \p begin on, which only the last \p seeing of the vectors see. A causal slice leaves out
+  /// most of what is masked.
+  template <int vectors, int seeing = vectors>
+  void multiply_keys(const Scratch& scratch, const Work& work, const KeysOfBlock<Words>& own,
+                     const ScoreBlock<Words, vectors>& block, int begin, Share share) const {
+    constexpr int lanes = vectors * width<Real>, lane = (vectors - seeing) * width<Real>;
+    const int end = block.end_of(vectors - seeing + 1, begin);
+    multiply_panels<Words, seeing, Start::zero>({.panels = (end - begin) / panel,
+                                                 .depth = keys.depth_k,
+                                                 .a = own.k + begin * keys.depth_k,
+                                                 .a_panel = panel * keys.depth_k,
+                                                 .b = q_of(scratch, work) + lane,
+                                                 .b_pitch = lanes,
+                                                 .c = scratch.scores + begin * lanes + lane,
+                                                 .c_pitch = lanes,
+                                                 .next = next_of(own.k, key_block * keys.depth_k, share),
+                                                 .next_bytes = share.bytes()});
+    if constexpr (seeing > 1) {
+      if (end < block.rows.end) multiply_keys<vectors, seeing - 1>(scratch, work, own, block, end, share);
+    }
+  }
+
+  /// O^T, times \p factor by lane, grows by V^T P^T: of all rows that a vector sees, as above.
+  template <int vectors, int seeing = vectors>
+  void accumulate(const Scratch& scratch, const Work& work, const KeysOfBlock<Words>& own,
+                  const ScoreBlock<Words, vectors>& block, int begin, Share share, const Real* factor) const {
+    constexpr int lanes = vectors * width<Real>, lane = (vectors - seeing) * width<Real>;
+    constexpr int depth_of_block = key_block / Words::pack;
+    const int end = block.end_of(vectors - seeing + 1, begin);
+    multiply_panels<Words, seeing, seeing == vectors ? Start::scaled : Start::keep>(
+        {.panels = keys.columns_v / panel,
+         .depth = (end - begin) / Words::pack,
+         .a = own.v + begin / Words::pack * panel,
+         .a_panel = depth_of_block * panel,
+         .b = scratch.weights + begin / Words::pack * lanes + lane,
+         .b_pitch = lanes,
+         .c = out_of(scratch, work) + lane,
+         .c_pitch = lanes,
+         .factor = factor,
+         .next = next_of(own.v, depth_of_block * keys.columns_v, share),
+         .next_bytes = share.bytes()});
+    if constexpr (seeing > 1) {
+      if (end < block.rows.end) accumulate<vectors, seeing - 1>(scratch, work, own, block, end, share, factor);
+    }
   }
 
   /// Packed blocks follow one another: a slice's share of the one behind \p block.

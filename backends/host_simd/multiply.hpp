@@ -67,7 +67,7 @@ template <class Words, int vectors, int row_step, int depth_step, Start start>
     Vector<Real> sum[rows][vectors];
 #pragma GCC unroll 8
     for (int i = 0; i < rows; ++i) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v) {
         if constexpr (start == Start::zero) {
           sum[i][v] = Vector<Real>(Real(0));
@@ -83,12 +83,12 @@ template <class Words, int vectors, int row_step, int depth_step, Start start>
     if constexpr (is_packed) asm("" : "+r"(near));  // else a's own offsets grow by the distance, and the code too
     const auto step = [&]() __attribute__((always_inline)) {
       typename Words::WordVector lanes[vectors];
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v) lanes[v] = Words::load_words(b + v * width<Real>);
 #pragma GCC unroll 8
       for (int i = 0; i < rows; ++i) {
         const typename Words::WordVector word = Words::broadcast(a[i * row_step]);
-#pragma GCC unroll 2
+#pragma GCC unroll 4
         for (int v = 0; v < vectors; ++v) sum[i][v] = Words::multiply_add(word, lanes[v], sum[i][v]);
       }
       a += depth_step;
@@ -107,7 +107,7 @@ template <class Words, int vectors, int row_step, int depth_step, Start start>
     if (r < depth) step();
 #pragma GCC unroll 8
     for (int i = 0; i < rows; ++i) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v) store<Real>(c + i * c_pitch + v * width<Real>, sum[i][v]);
     }
   }

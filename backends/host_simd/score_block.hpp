@@ -40,6 +40,13 @@ struct ScoreBlock {
 
   bool is_full() const { return core.begin <= origin + rows.begin && origin + rows.end <= core.end; }
 
+  /// Up to where one of the first \p leading vectors sees rows, from row \p begin on; whole panels.
+  int end_of(int leading, int begin) const {
+    if (leading == vectors || is_full()) return rows.end;
+    const std::int32_t end = *std::max_element(last, last + leading * width<Real>) - origin;
+    return std::clamp(portable::round_up(end, Block<Real>::rows), begin, rows.end);
+  }
+
   /// Products become scores, capped, and -inf where not visible; those of pairs take their factor here.
   void adjust(const AttentionShape& shape) const {
     if (!is_full() || shape.softcap > 0 || Words::pack > 1)
@@ -122,7 +129,7 @@ struct ScoreBlock {
     for (int r = rows.begin; r < rows.end; r += chains) {
 #pragma GCC unroll 4
       for (int i = 0; i < chains; ++i) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
         for (int v = 0; v < vectors; ++v)
           most[v][i] = larger<Real>(load<Real>(scores + (r + i) * lanes + v * width<Real>), most[v][i]);
       }
@@ -136,7 +143,7 @@ struct ScoreBlock {
     Vector<Real> other[vectors];
     for (int v = 0; v < vectors; ++v) part[v] = other[v] = Vector<Real>(Real(0));
     for (int r = rows.begin; r < rows.end; r += 2) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v) {
         Real* const even = scores + r * lanes + v * width<Real>;
         const Vector<Real> a = exp2_of<Real>(load<Real>(even) - low[v]);

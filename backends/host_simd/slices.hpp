@@ -11,7 +11,7 @@
 #include <array>
 #include <cstdint>
 
-// How the rows of a tile become lanes. A slice is the rows that go through the products together, in one or two vectors.
+// How the rows of a tile become lanes. A slice is the rows that go through the products together, in a few vectors.
 // It ends early where the next rows see none of its keys: then a row does not pay for the keys of another document.
 
 namespace caesura::host_simd {
@@ -27,6 +27,12 @@ struct Slice {
 
   bool sees(TileRange keys) const { return hull.begin < keys.end && keys.begin < hull.end && hull.begin < hull.end; }
 };
+
+/// That \p rows rows take as lanes.
+template <class Real>
+int vectors_of(std::int64_t rows) {
+  return static_cast<int>((rows + width<Real> - 1) / width<Real>);
+}
 
 namespace impl {
 inline TileRange empty_range() { return {INT32_MAX, 0}; }
@@ -47,8 +53,7 @@ std::int64_t slice_end(const RowIntervals& intervals, std::int64_t row, std::int
   // In block rows of one vector; a slice costs a few more of them.
   const auto cost = [](std::int64_t rows, TileRange keys) -> std::int64_t {
     constexpr int overhead = 8;
-    const int vectors = rows > width<Real> ? 2 : 1;
-    return vectors * std::max(keys.end - keys.begin, 0) + overhead;
+    return vectors_of<Real>(rows) * std::max(keys.end - keys.begin, 0) + overhead;
   };
   const auto slices = [&](std::int64_t rows) { return (rows + lanes - 1) / lanes; };
   // Where the keys change that the rows from `from` on see, or \p most; `seen` becomes what they see.
@@ -114,23 +119,27 @@ void lane_bounds(const std::int32_t* first, const std::int32_t* last, std::int64
   }
 }
 
-/// The slices of up to `impl::tile_rows` rows.
-template <class Real>
+/// The slices of up to `impl::tile_rows` rows, each of up to \p most_vectors vectors.
+template <class Real, int most_vectors>
 class Slices {
  public:
-  static constexpr int lanes_of_slice = Block<Real>::lanes;
+  static constexpr int lanes_of_slice = most_vectors * width<Real>;
   static constexpr int capacity = std::max(16, 4 * caesura::impl::tile_rows / lanes_of_slice);
-  static constexpr int lane_capacity = capacity * lanes_of_slice;
+  static constexpr int lane_capacity =
+      caesura::impl::tile_rows + capacity * width<Real>;  ///< a slice pads its last vector
 
   /// Cuts rows `[begin, end)`.
   Slices(const RowIntervals& intervals, std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end;) {
       // Enough slices must be left for rows that cannot be cut well.
       const bool may_end_early = (capacity - count_ - 1) * lanes_of_slice >= end - row;
-      const std::int64_t last = may_end_early ? slice_end<Real>(intervals, row, end, lanes_of_slice)
-                                              : std::min<std::int64_t>(end, row + lanes_of_slice);
+      // The last rows that are more than a slice are shared by two: one of a single vector would be slow.
+      const bool shares = most_vectors > 2 && end - row > lanes_of_slice && end - row <= lanes_of_slice + width<Real>;
+      const int lanes = shares ? lanes_of_slice - width<Real> : lanes_of_slice;
+      const std::int64_t last =
+          may_end_early ? slice_end<Real>(intervals, row, end, lanes) : std::min<std::int64_t>(end, row + lanes);
       const auto rows = static_cast<int>(last - row);
-      const int vectors = rows > width<Real> ? 2 : 1;
+      const int vectors = vectors_of<Real>(rows);
       slices_[static_cast<std::size_t>(count_++)] = {row, rows, vectors, lanes_};
       lanes_ += vectors * width<Real>;
       row = last;

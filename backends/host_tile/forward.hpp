@@ -19,8 +19,9 @@ namespace caesura::host_tile {
 
 using host_simd::KeySource;
 using host_simd::Slice;
-using host_simd::Slices;
 using portable::Arena;
+
+using TileSlices = host_simd::Slices<float, 2>;
 
 struct ForwardScratch {
   Word* q;                     ///< slice by slice `(16 steps_k, lanes)`, of all heads of the item
@@ -33,7 +34,7 @@ struct ForwardScratch {
   Word *k, *v;                 ///< one block, where the item packs it
 
   ForwardScratch(Arena& arena, const PackedKeys& keys, int heads, KeySource source) {
-    constexpr int lanes = Slices<float>::lane_capacity, of_slice = Slices<float>::lanes_of_slice;
+    constexpr int lanes = TileSlices::lane_capacity, of_slice = TileSlices::lanes_of_slice;
     q = arena.take<Word>(std::int64_t{lanes} * heads * keys.steps_k * tile_rows);
     out = arena.take<float>(std::int64_t{lanes} * heads * keys.columns_v);
     for (float*& group : scores) group = arena.take<float>(key_group * of_slice);
@@ -78,7 +79,7 @@ struct Forward {
 
     Arena arena(portable::scratch_of<portable::Tile<Space, float>>(team, scratch_bytes));
     const Scratch scratch(arena, keys, heads_of_item, source);
-    Slices<float> slices(problem.rows.intervals, begin, end);
+    TileSlices slices(problem.rows.intervals, begin, end);
     const auto for_each_work = [&](const auto& body) {
       for (int i = 0; i < heads_of_item; ++i) {
         for (const Slice& slice : slices)
