@@ -6,15 +6,17 @@
 #include <Kokkos_Core.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <random>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // A small step of one kernel, for perf/count_instructions: `counted_step` is what it counts.
 //
-//     count_case                                  the compiler, then the kernels of this build, a line each
-//     count_case forward|backward DIM VARIANT     float, 5 documents, 4 query and 2 key heads, causal
+//     count_case                                        the compiler, then the kernels of this build, a line each
+//     count_case forward|backward DIM VARIANT LENGTH..  float, documents of these lengths, 4 query and 2 key heads, causal
 
 namespace {
 
@@ -22,9 +24,9 @@ using Space = Kokkos::DefaultHostExecutionSpace;
 using Tensor = Kokkos::View<float***, Kokkos::LayoutRight, Space>;
 
 struct Step {
-  Step(int dim, std::string_view kernel)
+  Step(int dim, std::string_view kernel, const std::vector<std::int64_t>& lengths)
       : variant(kernel),
-        mask(caesura::Mask::from_documents(caesura::Documents::from_lengths({300, 130, 31, 7, 1}))),
+        mask(caesura::Mask::from_documents(caesura::Documents::from_lengths(lengths))),
         plan(space, mask),
         q(random("q", 4, dim)),
         k(random("k", 2, dim)),
@@ -72,13 +74,15 @@ extern "C" [[gnu::noinline]] void counted_step(const Step& step, bool is_forward
 
 int main(int argc, char** argv) try {
   const Kokkos::ScopeGuard guard(argc, argv);
-  if (argc != 4) {
+  if (argc < 5) {
     std::printf("%s\n", __VERSION__);
     for (const caesura::Kernel<Space>& kernel : caesura::kernels<Space>())
       std::printf("%s\n", std::string(kernel.name).c_str());
     return argc == 1 ? 0 : 2;
   }
-  const Step step(std::stoi(argv[2]), argv[3]);
+  std::vector<std::int64_t> lengths;
+  for (int i = 4; i < argc; ++i) lengths.push_back(std::stoll(argv[i]));
+  const Step step(std::stoi(argv[2]), argv[3], lengths);
   // Memory that is kept for later calls is not what is counted.
   step.forward();
   step.backward();
