@@ -21,8 +21,8 @@ inline void prefetch(const void* from, std::int64_t bytes) {
 /// instead of 77 % of peak.
 inline constexpr int prefetch_distance = 256;
 
-/// Register blocks: `rows` x `vectors` accumulators, the vectors of one factor, one broadcast word of the other.
-/// 32 registers hold 8 x 2 of them with room to prefetch, 16 hold 4 x 2.
+/// Register blocks: `rows` x up to three vectors of sums, the vectors of one factor, one broadcast word of the other: what
+/// 32 and 16 registers hold. The backward's blocks of 64 rows are cut into `lanes`.
 template <class Real>
 struct Block {
   static constexpr int rows = HostVector<Real>::is_wide ? 8 : 4;
