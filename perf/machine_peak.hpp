@@ -23,8 +23,8 @@ double measure_peak_gflops(ScalarType type, int threads = 0, double seconds = 0)
 /// compiled for them; 0: it is not. What bfloat16 is compared with where this is not 0.
 double measure_dot_peak_gflops(int threads = 0, double seconds = 0);
 
-/// The same of the host's bfloat16 matrix tiles (AMX); 0: it has none. Our kernels do not use them: this is for reading
-/// the figures of libraries that do.
+/// The same of the host's bfloat16 matrix tiles (AMX); 0: it has none. For reading the figures of what uses them:
+/// `host_tile`, and peers.
 double measure_tile_peak_gflops(int threads = 0);
 
 }  // namespace caesura::perf

@@ -18,7 +18,7 @@ namespace caesura::host_simd {
 
 using portable::Arena;
 
-/// Of a slice: with three, products load fewer words for as many multiply-adds than with two. AVX2 gains 6 to 11 percent;
+/// Of a slice: with three, products load fewer words for as many multiply-adds than with two. AVX2 gains 6 to 12 percent;
 /// AVX-512 only where others share the core's load ports.
 inline constexpr int forward_vectors = 3;
 template <class Real>

@@ -44,7 +44,7 @@ struct ScoreBlock {
   int end_of(int leading, int begin) const {
     if (leading == vectors || is_full()) return rows.end;
     const std::int32_t end = *std::max_element(last, last + leading * width<Real>) - origin;
-    return std::clamp(portable::round_up(end, Block<Real>::rows), begin, rows.end);
+    return std::max(portable::round_up(std::min(end, rows.end), Block<Real>::rows), begin);
   }
 
   /// Products become scores, capped, and -inf where not visible; those of pairs take their factor here.
