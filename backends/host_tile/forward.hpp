@@ -217,23 +217,29 @@ struct Forward {
     for (int row = visit.begin; row < visit.end; row += key_group) {
       const float unit = prepare<vectors>(scratch, visit, row);
       const float* const scores = scores_at(scratch, row);
+      Vec part[vectors];
       const auto raise = [&] {
         Vec highest[vectors];
         find_maxima<vectors>(scores, unit, highest);
-        if (!any_lane<vectors>([&](int v) { return must_rise(lanes_at(top, v), highest[v]); })) return;
+        for (int v = 0; v < vectors; ++v)
+          highest[v] = Kokkos::Experimental::condition(too_large(part[v]), highest[v], lanes_at(top, v));
+        if (!any_lane<vectors>([&](int v) { return lanes_at(top, v) < highest[v]; })) return;
         if (begin < row) output<vectors>(scratch, visit, begin, row);
         begin = row;
         raise_tops<vectors>(scratch, work, highest);
       };
       // The sums of weights tell where they became too large: only lanes that begin have to know before.
-      const bool begins = lacks_top<vectors>(top);
-      if (begins) raise();
+      if (lacks_top<vectors>(top)) {
+        const Vec none(minus_infinity), all(-minus_infinity), nothing(0.0F);
+        for (int v = 0; v < vectors; ++v)
+          part[v] = Kokkos::Experimental::condition(lanes_at(top, v) == none, all, nothing);
+        raise();
+      }
       if (problem.row_max) note_maxima<vectors>(scores, unit, scratch.highest + work.lane);
       const Product next = scores_of(scratch, visit, row + key_group);
       Word* const weights = scratch.weights + row / 2 * lanes;
-      Vec part[vectors];
       weigh_group<vectors>(scores, unit, top, weights, part, row + key_group < visit.end ? &next : nullptr);
-      if (!begins && too_large<vectors>(part)) {
+      if (any_lane<vectors>([&](int v) { return too_large(part[v]); })) {
         raise();
         weigh_group<vectors>(scores, unit, top, weights, part, nullptr);
       }
@@ -300,19 +306,19 @@ struct Forward {
       host_simd::store<float>(highest + v * size, host_simd::larger<float>(own[v], lanes_at(highest, v)));
   }
 
-  /// Brings what is there to what weights are relative to from now on, where a lane must rise.
+  /// What weights are relative to becomes \p after, and what is there with it.
   template <int vectors>
   __attribute__((noinline)) void raise_tops(const Scratch& scratch, const Work& work,
-                                            const Vec (&highest)[vectors]) const {
+                                            const Vec (&after)[vectors]) const {
     constexpr int lanes = vectors * size;
     const Vec zero(0.0F), one(1.0F);
     float* const out = out_of(scratch, work);
     for (int v = 0; v < vectors; ++v) {
       float *const top = scratch.top + work.lane + v * size, *const sum = scratch.sum + work.lane + v * size;
       const Vec before = host_simd::load<float>(top);
-      const auto rises = must_rise(before, highest[v]);
-      host_simd::store<float>(top, Kokkos::Experimental::condition(rises, highest[v], before));
-      const Vec factor = Kokkos::Experimental::condition(rises, host_simd::exp2_of<float>(before - highest[v]), one);
+      host_simd::store<float>(top, after[v]);
+      const Vec factor =
+          Kokkos::Experimental::condition(before == after[v], one, host_simd::exp2_of<float>(before - after[v]));
       host_simd::store<float>(sum, host_simd::load<float>(sum) * factor);
       for (int c = 0; c < keys.columns_v; ++c) {
         float* const at = out + c * lanes + v * size;

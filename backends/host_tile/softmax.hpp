@@ -41,9 +41,9 @@ KOKKOS_FORCEINLINE_FUNCTION void weigh(const float* scores, int pitch, float uni
   _mm512_store_si512(weights, weight_pairs(a, b));
 }
 
-/// What weights are relative to (log2 units) follows a lane's largest score only where weights would become larger than
-/// 2^8: floats have the room, and the output seldom has to be scaled.
-inline constexpr int weight_slack = 8;
+/// What weights are relative to (log2 units) follows a lane's largest score only where a group's weights would sum up to
+/// more: floats have the room, and the output seldom has to be scaled.
+inline constexpr int most_weight = key_group << 8;
 
 using LaneVector = host_simd::Vector<float>;
 inline constexpr float minus_infinity = -Kokkos::Experimental::infinity_v<float>;
@@ -66,16 +66,9 @@ bool lacks_top(const float* top) {
   return any_lane<vectors>([&](int v) { return lanes_at(top, v) == LaneVector(minus_infinity); });
 }
 
-/// Where weights would be too large, if \p highest are a group's largest scores.
-inline auto must_rise(const LaneVector& top, const LaneVector& highest) {
-  return top + LaneVector(float{weight_slack}) < highest;
-}
-
-/// Whether a lane has weights that are surely too large, if \p sums are those of a group's weights.
-template <int vectors>
-bool too_large(const LaneVector (&sums)[vectors]) {
-  return any_lane<vectors>([&](int v) { return LaneVector(static_cast<float>(key_group << weight_slack)) < sums[v]; });
-}
+/// Where weights are too large, if \p sums are those of a group's weights. A lane is judged by what it sees: the bits of a
+/// row do not depend on its neighbors.
+inline auto too_large(const LaneVector& sums) { return LaneVector(float{most_weight}) < sums; }
 
 /// Each lane's largest score of a group `(key_group, lanes)` times \p unit.
 template <int vectors>
