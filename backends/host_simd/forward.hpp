@@ -12,7 +12,7 @@
 
 // Forward for host vectors: AVX2, AVX-512, NEON. Queries are lanes, S^T = K Q^T and O^T = V^T P^T, so that the softmax is
 // vertical; both products are one register-blocked kernel over packed factors. Limited by the FMA (or dot-product)
-// units; the softmax takes about eleven vector operations for `width` scores, against 2 dim of the products.
+// units; the softmax takes about nine vector operations for `width` scores, against 2 dim of the products.
 
 namespace caesura::host_simd {
 
@@ -180,15 +180,20 @@ struct Forward {
                                               .origin = origin,
                                               .rows = {std::max(slice.hull.begin - origin, 0) / panel * panel,
                                                        round_up(std::min(slice.hull.end - origin, key_block), panel)}};
-    multiply_keys(scratch, work, own, block, block.rows.begin, share);
-    block.adjust(problem.shape);
+    const auto score = [&] {
+      multiply_keys(scratch, work, own, block, block.rows.begin, share);
+      block.adjust(problem.shape);
+    };
     alignas(64) Real factor[lanes];
-    block.weigh(scratch.top + work.lane, scratch.sum + work.lane, factor);
+    const bool rises = block.weigh(score, block.unit_of(problem.shape), static_cast<bool>(problem.row_max),
+                                   scratch.top + work.lane, scratch.sum + work.lane, factor);
     if (dropout.active()) block.drop(dropout, work.head, slice.begin);
     if (!block.is_full() && own.special) {
       accumulate_visible(scratch, work, own.v, block, factor);
+    } else if (rises) {
+      accumulate<vectors, Start::scaled>(scratch, work, own, block, block.rows.begin, share, factor);
     } else {
-      accumulate(scratch, work, own, block, block.rows.begin, share, factor);
+      accumulate<vectors, Start::keep>(scratch, work, own, block, block.rows.begin, share, factor);
     }
   }
 
@@ -214,27 +219,27 @@ struct Forward {
     }
   }
 
-  /// O^T, times \p factor by lane, grows by V^T P^T: of all rows that a vector sees, as above.
-  template <int vectors, int seeing = vectors>
+  /// O^T, times \p factor by lane (`Start::scaled`), grows by V^T P^T: of all rows that a vector sees, as above.
+  template <int vectors, Start start, int seeing = vectors>
   void accumulate(const Scratch& scratch, const Work& work, const KeysOfBlock<Words>& own,
                   const ScoreBlock<Words, vectors>& block, int begin, Share share, const Real* factor) const {
     constexpr int lanes = vectors * width<Real>, lane = (vectors - seeing) * width<Real>;
     constexpr int depth_of_block = key_block / Words::pack;
     const int end = block.end_of(vectors - seeing + 1, begin);
-    multiply_panels<Words, seeing, seeing == vectors ? Start::scaled : Start::keep>(
-        {.panels = keys.columns_v / panel,
-         .depth = (end - begin) / Words::pack,
-         .a = own.v + begin / Words::pack * panel,
-         .a_panel = depth_of_block * panel,
-         .b = scratch.weights + begin / Words::pack * lanes + lane,
-         .b_pitch = lanes,
-         .c = out_of(scratch, work) + lane,
-         .c_pitch = lanes,
-         .factor = factor,
-         .next = next_of(own.v, depth_of_block * keys.columns_v, share),
-         .next_bytes = share.bytes()});
+    multiply_panels<Words, seeing, start>({.panels = keys.columns_v / panel,
+                                           .depth = (end - begin) / Words::pack,
+                                           .a = own.v + begin / Words::pack * panel,
+                                           .a_panel = depth_of_block * panel,
+                                           .b = scratch.weights + begin / Words::pack * lanes + lane,
+                                           .b_pitch = lanes,
+                                           .c = out_of(scratch, work) + lane,
+                                           .c_pitch = lanes,
+                                           .factor = factor,
+                                           .next = next_of(own.v, depth_of_block * keys.columns_v, share),
+                                           .next_bytes = share.bytes()});
     if constexpr (seeing > 1) {
-      if (end < block.rows.end) accumulate<vectors, seeing - 1>(scratch, work, own, block, end, share, factor);
+      if (end < block.rows.end)
+        accumulate<vectors, Start::keep, seeing - 1>(scratch, work, own, block, end, share, factor);
     }
   }
 

@@ -153,12 +153,6 @@ struct ForwardInPlace {
     const std::pair<Rows, Rows> keys = rows_of(scratch, item, range, panels * key_panel);
     const Rows &k = keys.first, &v = keys.second;
     Ahead ahead = ahead_of(item, range);
-    for (int p = 0; p < panels; ++p) {
-      multiply_in_place<Words, portable::Left::rows, key_panel, 1, Start::zero>(
-          depth, k.data + p * key_panel * k.pitch, k.pitch, scratch.q, lanes, scratch.scores + p * key_panel * lanes,
-          lanes, ahead.now());
-      ahead.skip(depth);
-    }
     const ScoreBlock<Words, 1> block = {.scores = scratch.scores,
                                         .weights = scratch.weights,
                                         .first = scratch.first,
@@ -166,9 +160,17 @@ struct ForwardInPlace {
                                         .core = {slice.core.begin, std::min(slice.core.end, range.end)},
                                         .origin = range.begin,
                                         .rows = {0, panels * key_panel}};
-    block.adjust(shape);
+    const auto score = [&] {
+      for (int p = 0; p < panels; ++p) {
+        multiply_in_place<Words, portable::Left::rows, key_panel, 1, Start::zero>(
+            depth, k.data + p * key_panel * k.pitch, k.pitch, scratch.q, lanes, scratch.scores + p * key_panel * lanes,
+            lanes, ahead.now());
+        ahead.skip(depth);
+      }
+      block.adjust(shape);
+    };
     alignas(64) Real factor[lanes];
-    block.weigh(scratch.top, scratch.sum, factor);
+    block.weigh(score, block.unit_of(shape), static_cast<bool>(problem.row_max), scratch.top, scratch.sum, factor);
     if (dropout.active()) block.drop(dropout, item.head, slice.begin);
     const int columns = columns_v();
     if (keep) {

@@ -24,6 +24,10 @@ typename Words::Word* take_weights(portable::Arena& arena, [[maybe_unused]] type
   }
 }
 
+/// What weights are relative to follows a lane's largest score only where a block's weights would sum up to more: there is
+/// room for them, and no maxima are looked for nor sums scaled before. Judged lane by lane: no row depends on others.
+inline constexpr int most_weight = 1024;
+
 /// S^T of one slice and some keys, `(keys, lanes)`, on its way to P^T.
 template <class Words, int vectors>
 struct ScoreBlock {
@@ -47,33 +51,46 @@ struct ScoreBlock {
     return std::max(portable::round_up(std::min(end, rows.end), Block<Real>::rows), begin);
   }
 
-  /// Products become scores, capped, and -inf where not visible; those of pairs take their factor here.
+  /// Products become scores, capped, and -inf where not visible.
   void adjust(const AttentionShape& shape) const {
-    if (!is_full() || shape.softcap > 0 || Words::pack > 1)
-      adjust(static_cast<Real>(shape.softcap * Kokkos::numbers::log2e),
-             portable::PairGradient<Real>::score_factor(shape));
+    if (is_full() && !adjusts_all(shape)) return;
+    const bool scales = Words::pack > 1 && adjusts_all(shape);
+    adjust(static_cast<Real>(shape.softcap * Kokkos::numbers::log2e),
+           scales ? portable::PairGradient<Real>::score_factor(shape) : Real(1));
   }
 
-  /// Scores become weights relative to the largest score of each lane so far, \p top (log2 units), and join \p sum;
-  /// \p factor becomes what earlier weights have to be multiplied with.
-  void weigh(Real* top, Real* sum, Real* factor) const {
-    Vector<Real> after[vectors], low[vectors], part[vectors];
-    for (int v = 0; v < vectors; ++v) after[v] = load<Real>(top + v * width<Real>);
-    raise(after);
-    const Vector<Real> none(minus_infinity), zero(Real(0));
-    for (int v = 0; v < vectors; ++v) {
-      const Vector<Real> before = load<Real>(top + v * width<Real>);
-      low[v] = Kokkos::Experimental::condition(after[v] == none, zero, after[v]);
-      store<Real>(factor + v * width<Real>, Kokkos::Experimental::condition(before == after[v], Vector<Real>(Real(1)),
-                                                                            exp2_of<Real>(before - low[v])));
-      store<Real>(top + v * width<Real>, after[v]);
+  /// What scores, as `adjust` leaves them, have to be multiplied with to be in log2 units; positive.
+  static Real unit_of(const AttentionShape& shape) {
+    return Words::pack == 1 || adjusts_all(shape) ? Real(1) : portable::PairGradient<Real>::score_factor(shape);
+  }
+
+  /// Scores become weights relative to \p top (by lane, log2 units), and join \p sum. Where a lane begins, or weights
+  /// would be too large, top becomes its largest score; \p factor is what earlier weights have to be multiplied with.
+  /// Returns whether that is not 1 everywhere. \p score makes the scores, once more if need be. \p follow: top is to
+  /// be the largest score in any case.
+  template <class Score>
+  bool weigh(const Score& score, Real unit, bool follow, Real* top, Real* sum, Real* factor) const {
+    alignas(64) Real part[lanes];
+    score();
+    bool rises = follow || all_begin(top);
+    if (rises) {
+      raise<false>(unit, part, top, factor);
+    } else {
+      weigh(unit, top, part);
+      rises = !fits(top, part);
+      if (rises) {
+        score();
+        raise<true>(unit, part, top, factor);
+      } else {
+        std::fill_n(factor, lanes, Real(1));
+      }
     }
-    weigh(low, part);
+    if (rises) weigh(unit, top, part);
     // A block's sum is added as a whole: long rows lose fewer bits.
-    for (int v = 0; v < vectors; ++v) {
-      const int at = v * width<Real>;
-      store<Real>(sum + at, load<Real>(sum + at) * load<Real>(factor + at) + part[v]);
+    for (int at = 0; at < lanes; at += width<Real>) {
+      store<Real>(sum + at, load<Real>(sum + at) * load<Real>(factor + at) + load<Real>(part + at));
     }
+    return rises;
   }
 
   /// \p query is that of the first lane.
@@ -102,8 +119,7 @@ struct ScoreBlock {
  private:
   static constexpr Real minus_infinity = -Kokkos::Experimental::infinity_v<Real>;
 
-  [[gnu::noinline]] void adjust(Real cap, [[maybe_unused]] Real score_factor) const {
-    const Vector<Real> none(minus_infinity);
+  [[gnu::noinline]] void adjust(Real cap, [[maybe_unused]] Real unit) const {
     Vector<Real> from[vectors], to[vectors];
     lane_bounds<Real>(first, last, lanes, origin, rows.end, from, to);
     for (int r = rows.begin; r < rows.end; ++r) {
@@ -111,20 +127,66 @@ struct ScoreBlock {
       for (int v = 0; v < vectors; ++v) {
         Real* const at = scores + r * lanes + v * width<Real>;
         Vector<Real> score = load<Real>(at);
-        if constexpr (Words::pack > 1) score = score * Vector<Real>(score_factor);
+        if constexpr (Words::pack > 1) score = score * Vector<Real>(unit);
         if (cap > 0) score = Vector<Real>(cap) * tanh_of<Real>(score);
-        if (partial) score = where_visible<Real>(static_cast<Real>(r), from[v], to[v], score, none);
+        if (partial) score = where_visible<Real>(static_cast<Real>(r), from[v], to[v], score, none());
         store<Real>(at, score);
       }
     }
   }
 
-  /// \p top becomes the largest of each lane.
-  void raise(Vector<Real> (&top)[vectors]) const {
+  /// Whether the largest product is not the largest score: all of them are adjusted.
+  static bool adjusts_all(const AttentionShape& shape) {
+    return shape.softcap > 0 || (Words::pack > 1 && !(portable::PairGradient<Real>::score_factor(shape) > 0));
+  }
+
+  static Vector<Real> none() { return Vector<Real>(minus_infinity); }
+
+  /// Whether no lane has anything yet that weights are relative to.
+  static bool all_begin(const Real* top) {
+    for (int at = 0; at < lanes; at += width<Real>) {
+      if (!Kokkos::Experimental::all_of(load<Real>(top + at) == none())) return false;
+    }
+    return true;
+  }
+
+  /// Where weights that sum up to \p part are small enough; a lane that has not begun must have none.
+  static auto fitting(const Vector<Real>& top, const Vector<Real>& part) {
+    const Vector<Real> most(most_weight);
+    return part <= Kokkos::Experimental::condition(top == none(), Vector<Real>(Real(0)), most);
+  }
+  static bool fits(const Real* top, const Real* part) {
+    for (int at = 0; at < lanes; at += width<Real>) {
+      if (!Kokkos::Experimental::all_of(fitting(load<Real>(top + at), load<Real>(part + at)))) return false;
+    }
+    return true;
+  }
+
+  /// Top becomes the largest score so far; \p judged: only where weights relative to it, which sum up to \p part, do not
+  /// fit.
+  template <bool judged>
+  void raise(Real unit, [[maybe_unused]] const Real* part, Real* top, Real* factor) const {
+    Vector<Real> highest[vectors];
+    find_maxima(highest);
+    const Vector<Real> one(Real(1));
+    for (int v = 0; v < vectors; ++v) {
+      const int at = v * width<Real>;
+      const Vector<Real> before = load<Real>(top + at);
+      Vector<Real> after = highest[v];
+      if constexpr (Words::pack > 1) after = after * Vector<Real>(unit);
+      after = larger<Real>(after, before);
+      if constexpr (judged)
+        after = Kokkos::Experimental::condition(fitting(before, load<Real>(part + at)), before, after);
+      store<Real>(factor + at, Kokkos::Experimental::condition(before == after, one, exp2_of<Real>(before - after)));
+      store<Real>(top + at, after);
+    }
+  }
+
+  void find_maxima(Vector<Real> (&highest)[vectors]) const {
     constexpr int chains = 4;
     Vector<Real> most[vectors][chains];
     for (int v = 0; v < vectors; ++v) {
-      for (int i = 0; i < chains; ++i) most[v][i] = top[v];
+      for (int i = 0; i < chains; ++i) most[v][i] = none();
     }
     for (int r = rows.begin; r < rows.end; r += chains) {
 #pragma GCC unroll 4
@@ -135,30 +197,38 @@ struct ScoreBlock {
       }
     }
     for (int v = 0; v < vectors; ++v)
-      top[v] = larger<Real>(larger<Real>(most[v][0], most[v][1]), larger<Real>(most[v][2], most[v][3]));
+      highest[v] = larger<Real>(larger<Real>(most[v][0], most[v][1]), larger<Real>(most[v][2], most[v][3]));
   }
 
-  /// Scores become weights relative to \p low; \p part becomes their sum.
-  void weigh(const Vector<Real> (&low)[vectors], Vector<Real> (&part)[vectors]) const {
-    Vector<Real> other[vectors];
-    for (int v = 0; v < vectors; ++v) part[v] = other[v] = Vector<Real>(Real(0));
+  /// Scores become weights relative to \p top; \p part becomes their sum.
+  void weigh(Real unit, const Real* top, Real* part) const {
+    const Exp2<(vectors > 1)> exp2;
+    Vector<Real> low[vectors], even[vectors], odd[vectors];
+    for (int v = 0; v < vectors; ++v) {
+      // Where a lane has not begun, any score makes the weight infinite, and -inf makes it zero.
+      low[v] = larger<Real>(load<Real>(top + v * width<Real>), Vector<Real>(Kokkos::Experimental::finite_min_v<Real>));
+      even[v] = odd[v] = Vector<Real>(Real(0));
+    }
+    const auto weight = [&](const Real* at, int v) __attribute__((always_inline)) {
+      if constexpr (Words::pack == 1) return exp2.template of<Real>(load<Real>(at) - low[v]);
+      return exp2.template of<Real>(Kokkos::fma(load<Real>(at), Vector<Real>(unit), -low[v]));
+    };
     for (int r = rows.begin; r < rows.end; r += 2) {
 #pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v) {
-        Real* const even = scores + r * lanes + v * width<Real>;
-        const Vector<Real> a = exp2_of<Real>(load<Real>(even) - low[v]);
-        const Vector<Real> b = exp2_of<Real>(load<Real>(even + lanes) - low[v]);
-        part[v] = part[v] + a;
-        other[v] = other[v] + b;
+        Real* const at = scores + r * lanes + v * width<Real>;
+        const Vector<Real> a = weight(at, v), b = weight(at + lanes, v);
+        even[v] = even[v] + a;
+        odd[v] = odd[v] + b;
         if constexpr (Words::pack == 1) {
-          store<Real>(even, a);
-          store<Real>(even + lanes, b);
+          store<Real>(at, a);
+          store<Real>(at + lanes, b);
         } else {
           Words::store_words(weights + r / 2 * lanes + v * width<Real>, Words::pairs_of(a, b));
         }
       }
     }
-    for (int v = 0; v < vectors; ++v) part[v] = part[v] + other[v];
+    for (int v = 0; v < vectors; ++v) store<Real>(part + v * width<Real>, even[v] + odd[v]);
   }
 };
 

@@ -122,11 +122,10 @@ struct Exp2Coefficients<double> {
                                       6.2634661462920210149e-10};
 };
 
-/// 2^x; exactly 1 at 0, exactly 0 below the smallest normal power (no subnormal numbers, which are slow), NaN for NaN.
-/// Relative error at most 2e-7 in float, 4e-16 in double: that of the polynomial and of its rounding.
+namespace impl {
+/// 2^x; with AVX-512, results may be subnormal.
 template <class Real>
-KOKKOS_FORCEINLINE_FUNCTION Vector<Real> exp2_of(const Vector<Real>& x) {
-  using C = portable::MathConstants<Real>;
+KOKKOS_FORCEINLINE_FUNCTION Vector<Real> power_of_two(const Vector<Real>& x) {
   constexpr const auto& coefficients = Exp2Coefficients<Real>::values;
   constexpr int degree = static_cast<int>(std::size(coefficients)) - 1;
   const auto polynomial = [](const Vector<Real>& f) {
@@ -140,15 +139,14 @@ KOKKOS_FORCEINLINE_FUNCTION Vector<Real> exp2_of(const Vector<Real>& x) {
   if constexpr (std::is_same_v<Real, float>) {
     const auto raw = static_cast<__m512>(x);
     const auto sum = static_cast<__m512>(polynomial(Vector<Real>(_mm512_reduce_ps(raw, round_down))));
-    const __mmask16 kept = _mm512_cmp_ps_mask(raw, _mm512_set1_ps(C::least), _CMP_NLT_UQ);
-    return Vector<Real>(_mm512_maskz_scalef_ps(kept, sum, raw));
+    return Vector<Real>(_mm512_scalef_ps(sum, raw));
   } else {
     const auto raw = static_cast<__m512d>(x);
     const auto sum = static_cast<__m512d>(polynomial(Vector<Real>(_mm512_reduce_pd(raw, round_down))));
-    const __mmask8 kept = _mm512_cmp_pd_mask(raw, _mm512_set1_pd(C::least), _CMP_NLT_UQ);
-    return Vector<Real>(_mm512_maskz_scalef_pd(kept, sum, raw));
+    return Vector<Real>(_mm512_scalef_pd(sum, raw));
   }
 #else
+  using C = portable::MathConstants<Real>;
   using Values = Raw<Real, width<Real>>;
   using Bits = Raw<typename C::Bits, width<Real>>;
   const auto raw = std::bit_cast<Values>(x);
@@ -163,6 +161,50 @@ KOKKOS_FORCEINLINE_FUNCTION Vector<Real> exp2_of(const Vector<Real>& x) {
   return std::bit_cast<Vector<Real>>(raw < least ? Values{} : sum * power);
 #endif
 }
+}  // namespace impl
+
+/// 2^x; exactly 1 at 0, exactly 0 below the smallest normal power (no subnormal numbers, which are slow), NaN for NaN.
+/// Relative error at most 2e-7 in float, 4e-16 in double: that of the polynomial and of its rounding.
+template <class Real>
+KOKKOS_FORCEINLINE_FUNCTION Vector<Real> exp2_of(const Vector<Real>& x) {
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  const Vector<Real> least(portable::MathConstants<Real>::least), none(-Kokkos::Experimental::infinity_v<Real>);
+  return impl::power_of_two<Real>(Kokkos::Experimental::condition(x < least, none, x));
+#else
+  return impl::power_of_two<Real>(x);
+#endif
+}
+
+/// `exp2_of`, many times. \p flushes: while it lives, the processor makes zeros of this thread's subnormal results, which
+/// spares a comparison for each vector; changing over and back takes as long as comparing some thirty.
+template <bool flushes>
+class Exp2 {
+ public:
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  Exp2() {
+    if constexpr (flushes) _mm_setcsr(before_ | _MM_FLUSH_ZERO_ON);
+  }
+  ~Exp2() {
+    if constexpr (flushes) _mm_setcsr(before_);
+  }
+  Exp2(const Exp2&) = delete;
+  Exp2& operator=(const Exp2&) = delete;
+
+  template <class Real>
+  KOKKOS_FORCEINLINE_FUNCTION Vector<Real> of(const Vector<Real>& x) const {
+    if constexpr (flushes) return impl::power_of_two<Real>(x);
+    return exp2_of<Real>(x);
+  }
+
+ private:
+  unsigned before_ = flushes ? _mm_getcsr() : 0;
+#else
+  template <class Real>
+  KOKKOS_FORCEINLINE_FUNCTION Vector<Real> of(const Vector<Real>& x) const {
+    return exp2_of<Real>(x);
+  }
+#endif
+};
 
 /// The natural logarithm of a number from 1 on; NaN for NaN. Relative error about two units in the last place.
 /// x = 2^e m with m in [1/sqrt(2), sqrt(2)), log(m) = 2 artanh(s), s = (m - 1) / (m + 1), by its series.
