@@ -52,18 +52,21 @@ template <int sum, int a, int b>
 void multiply_tiles() {
   const auto low = [](std::uint32_t word) { return std::bit_cast<float>(word << 16U); };
   const auto high = [](std::uint32_t word) { return std::bit_cast<float>(word & 0xffff0000U); };
-  for (int row = 0; row < tile_rows; ++row) {
-    float sums[tile_columns];
-    std::memcpy(sums, emulated_tiles[sum].words[row], sizeof(sums));
-    for (int r = 0; r < tile_rows; ++r) {
-      const std::uint32_t own = emulated_tiles[a].words[row][r];
-      for (int column = 0; column < tile_columns; ++column) {
-        const std::uint32_t other = emulated_tiles[b].words[r][column];
-        sums[column] += low(own) * low(other) + high(own) * high(other);
-      }
+  float sums[tile_rows][tile_columns];
+  std::memcpy(sums, emulated_tiles[sum].words, sizeof(sums));
+  for (int r = 0; r < tile_rows; ++r) {
+    float lows[tile_columns], highs[tile_columns];
+    for (int column = 0; column < tile_columns; ++column) {
+      lows[column] = low(emulated_tiles[b].words[r][column]);
+      highs[column] = high(emulated_tiles[b].words[r][column]);
     }
-    std::memcpy(emulated_tiles[sum].words[row], sums, sizeof(sums));
+    for (int row = 0; row < tile_rows; ++row) {
+      const float own_low = low(emulated_tiles[a].words[row][r]), own_high = high(emulated_tiles[a].words[row][r]);
+      for (int column = 0; column < tile_columns; ++column)
+        sums[row][column] += own_low * lows[column] + own_high * highs[column];
+    }
   }
+  std::memcpy(emulated_tiles[sum].words, sums, sizeof(sums));
 }
 
 }  // namespace caesura::host_tile
