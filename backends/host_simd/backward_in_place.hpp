@@ -200,9 +200,7 @@ struct BackwardInPlace {
       using Value = decltype(type);
       const Value* const out = row_of<Value>(problem.out, row, head);
       int d = 0;
-      if constexpr (std::is_same_v<Value, Real>) {
-        for (; d + lanes <= dim; d += lanes) sum = Kokkos::fma(load<Real>(out + d), load<Real>(dout + d), sum);
-      }
+      for (; d + lanes <= dim; d += lanes) sum = Kokkos::fma(load_converted<Real>(out + d), load<Real>(dout + d), sum);
       for (; d < dim; ++d) rest += static_cast<Real>(out[d]) * dout[d];
     });
     return Kokkos::Experimental::reduce(sum, std::plus<>()) + rest;

@@ -41,6 +41,20 @@ bool is_special(const Real* values, int count) {
   return special != 0;
 }
 
+/// \p count values of a row times \p factor. Returns whether one is infinite or NaN.
+template <class Real, class From, class To>
+bool convert_row(const From* __restrict from, int count, Real factor, To* __restrict to) {
+  int special = 0;
+  for (int i = 0; i < count; ++i) {
+    const auto value = static_cast<Real>(from[i]);
+    special |= !(std::abs(value) <= Kokkos::Experimental::finite_max_v<Real>);
+    to[i] = static_cast<To>(factor * value);
+  }
+  return special != 0;
+}
+
+inline constexpr int rows_ahead = 8;  ///< when rows are read one by one: so many before its turn, each is asked for
+
 /// One row in the type of packed tensors, zeros up to \p padded. Returns whether a value is infinite or NaN.
 template <class Words, class Scalar>
 bool read_values(const RowSpan& span, std::int64_t row, typename Words::Real factor, int padded,
@@ -51,17 +65,14 @@ bool read_values(const RowSpan& span, std::int64_t row, typename Words::Real fac
     std::fill_n(to, padded, Value(Real(0)));
     return false;
   }
-  int special = 0;
+  bool special = false;
   with_type<Scalar>(span.tensor, [&](auto type) {
-    const auto* from = row_of<decltype(type)>(span.tensor, row, span.head);
-    for (int d = 0; d < span.dim; ++d) {
-      const Real value = static_cast<Real>(from[d]);
-      special |= !(std::abs(value) <= Kokkos::Experimental::finite_max_v<Real>);
-      to[d] = static_cast<Value>(factor * value);
-    }
+    const auto* const from = row_of<decltype(type)>(span.tensor, row, span.head);
+    prefetch(from + rows_ahead * span.tensor.row_stride, span.dim * std::int64_t{sizeof(type)});
+    special = convert_row(from, span.dim, factor, to);
   });
   std::fill(to + span.dim, to + padded, Value(Real(0)));
-  return special != 0;
+  return special;
 }
 
 /// The same as words, neighbors of the row in one.

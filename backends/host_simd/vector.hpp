@@ -48,6 +48,18 @@ KOKKOS_FORCEINLINE_FUNCTION void store(Real* to, const Vector<Real>& value) {
   value.copy_to(to, Kokkos::Experimental::simd_flag_default);
 }
 
+/// A vector from as many neighbors of another type.
+template <class Real, class From>
+KOKKOS_FORCEINLINE_FUNCTION Vector<Real> load_converted(const From* from) {
+  if constexpr (std::is_same_v<From, Real>) {
+    return load<Real>(from);
+  } else {
+    alignas(64) Real values[width<Real>];
+    for (int i = 0; i < width<Real>; ++i) values[i] = static_cast<Real>(from[i]);
+    return load<Real>(values);
+  }
+}
+
 inline constexpr int line_bytes = 64;  ///< of a cache line
 
 /// Copies a cache line past the caches, where the target has a way to do that. Both are aligned to it.
