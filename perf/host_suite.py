@@ -109,12 +109,16 @@ def add_round(result, row, case, ours, variants, peers, least):
             {"seconds": rounded(seconds), "gflops": rounded(result["gflop"] / seconds)})
 
 
-def measure(row, case, ours, peers, threads, arguments):
-    result = empty_result(row, case, threads)
+def measure(rows, cases, ours, peers, threads, arguments, progress):
+    """Rounds of all rows, one after the other: a minute in which others take the machine meets a round of each row, which
+    medians leave out, and not all rounds of one."""
+    results = [empty_result(row, cases[row.case], threads) for row in rows]
     for number in range(arguments.repetitions):
-        variants = ours.variants if number < ROUNDS_OF_OTHER_VARIANTS else [best_variant(result)]
-        add_round(result, row, case, ours, variants, peers, arguments.least)
-    return result
+        for row, result in zip(rows, results):
+            progress(f"round {number + 1}: {row.name}")
+            variants = ours.variants if number < ROUNDS_OF_OTHER_VARIANTS else [best_variant(result)]
+            add_round(result, row, cases[row.case], ours, variants, peers, arguments.least)
+    return results
 
 
 def scaling(row, case, ours, peers, threads, arguments):
@@ -177,10 +181,8 @@ def run_host(arguments):
         if sys.stderr.isatty():
             print(text, file=sys.stderr)
 
-    results, scalings = [], []
-    for row in rows:
-        progress(row.name)
-        results.append(measure(row, cases[row.case], ours, peers, threads, arguments))
+    results = measure(rows, cases, ours, peers, threads, arguments, progress)
+    scalings = []
     for row in scaled:
         progress(f"scaling/{row.name}")
         scalings.append(scaling(row, cases[row.case], ours, peers, threads, arguments))
