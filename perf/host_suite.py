@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Caesura authors
 # SPDX-License-Identifier: Apache-2.0
-"""`perf/run host`: the host kernels and their peers in turns, case by case; medians, ratios and the machine's peaks.
+"""`perf/run host`: the host kernels and their peers in turns, round by round; medians, ratios and the machine's peaks.
 
 A round of a case is a short run of our benchmark, in a process of its own that measures the peak after each call, as long
 as the call took, and then one of each peer. What is quoted is the median over the rounds: of the share of that peak, and

@@ -185,8 +185,7 @@ struct Forward {
       block.adjust(problem.shape);
     };
     alignas(64) Real factor[lanes];
-    const bool rises = block.weigh(score, block.unit_of(problem.shape), static_cast<bool>(problem.row_max),
-                                   scratch.top + work.lane, scratch.sum + work.lane, factor);
+    const bool rises = block.weigh(score, problem, scratch.top + work.lane, scratch.sum + work.lane, factor);
     if (dropout.active()) block.drop(dropout, work.head, slice.begin);
     if (!block.is_full() && own.special) {
       accumulate_visible(scratch, work, own.v, block, factor);

@@ -170,7 +170,7 @@ struct ForwardInPlace {
       block.adjust(shape);
     };
     alignas(64) Real factor[lanes];
-    block.weigh(score, block.unit_of(shape), static_cast<bool>(problem.row_max), scratch.top, scratch.sum, factor);
+    block.weigh(score, problem, scratch.top, scratch.sum, factor);
     if (dropout.active()) block.drop(dropout, item.head, slice.begin);
     const int columns = columns_v();
     if (keep) {

@@ -33,11 +33,16 @@ struct RowSpan {
 
 inline constexpr int max_line = 512 + 64;  ///< words of a row, padded
 
-/// Whether one of \p count values is infinite or NaN.
+/// Whether \p value is infinite or NaN.
+template <class Real>
+KOKKOS_FORCEINLINE_FUNCTION bool is_special(Real value) {
+  return !(std::abs(value) <= Kokkos::Experimental::finite_max_v<Real>);
+}
+/// Whether one of \p count values is.
 template <class Real>
 bool is_special(const Real* values, int count) {
   int special = 0;
-  for (int i = 0; i < count; ++i) special |= !(std::abs(values[i]) <= Kokkos::Experimental::finite_max_v<Real>);
+  for (int i = 0; i < count; ++i) special |= is_special(values[i]);
   return special != 0;
 }
 
@@ -47,7 +52,7 @@ bool convert_row(const From* __restrict from, int count, Real factor, To* __rest
   int special = 0;
   for (int i = 0; i < count; ++i) {
     const auto value = static_cast<Real>(from[i]);
-    special |= !(std::abs(value) <= Kokkos::Experimental::finite_max_v<Real>);
+    special |= is_special(value);
     to[i] = static_cast<To>(factor * value);
   }
   return special != 0;

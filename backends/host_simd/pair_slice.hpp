@@ -56,7 +56,7 @@ struct PairSlice {
   /// Scores become P^T.
   void weigh(const Pair& pair, Real score_factor) const {
     const Vector<Real> factor(pair.cap > 0 ? Real(1) : score_factor), zero(Real(0));
-    const Exp2<(vectors > 1)> exp2;
+    const Exp2<Real, (vectors > 1)> exp2;
     Vector<Real> own[vectors];
     for (int v = 0; v < vectors; ++v) own[v] = load<Real>(lse + v * width<Real>);
     for (int r = seen.begin; r < seen.end; ++r) {
@@ -64,7 +64,7 @@ struct PairSlice {
         Real* const at = weights + r * pitch + v * width<Real>;
         Vector<Real> score = load<Real>(at);
         if constexpr (Words::pack > 1) score = score * factor;
-        Vector<Real> weight = exp2.template of<Real>(score - own[v]);
+        Vector<Real> weight = exp2(score - own[v]);
         if (is_partial(r)) weight = where_visible<Real>(static_cast<Real>(r), first[v], last[v], weight, zero);
         store<Real>(at, weight);
       }

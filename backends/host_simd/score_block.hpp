@@ -54,25 +54,20 @@ struct ScoreBlock {
   /// Products become scores, capped, and -inf where not visible.
   void adjust(const AttentionShape& shape) const {
     if (is_full() && !adjusts_all(shape)) return;
-    const bool scales = Words::pack > 1 && adjusts_all(shape);
     adjust(static_cast<Real>(shape.softcap * Kokkos::numbers::log2e),
-           scales ? portable::PairGradient<Real>::score_factor(shape) : Real(1));
-  }
-
-  /// What scores, as `adjust` leaves them, have to be multiplied with to be in log2 units; positive.
-  static Real unit_of(const AttentionShape& shape) {
-    return Words::pack == 1 || adjusts_all(shape) ? Real(1) : portable::PairGradient<Real>::score_factor(shape);
+           adjusts_all(shape) ? product_factor(shape) : Real(1));
   }
 
   /// Scores become weights relative to \p top (by lane, log2 units), and join \p sum. Where a lane begins, or weights
   /// would be too large, top becomes its largest score; \p factor is what earlier weights have to be multiplied with.
-  /// Returns whether that is not 1 everywhere. \p score makes the scores, once more if need be. \p follow: top is to
-  /// be the largest score in any case.
+  /// Returns whether that is not 1 everywhere. \p score makes the scores, once more if need be. Where the caller asks for
+  /// the largest scores, top follows them in any case.
   template <class Score>
-  bool weigh(const Score& score, Real unit, bool follow, Real* top, Real* sum, Real* factor) const {
+  bool weigh(const Score& score, const ForwardProblem& problem, Real* top, Real* sum, Real* factor) const {
+    const Real unit = adjusts_all(problem.shape) ? Real(1) : product_factor(problem.shape);
     alignas(64) Real part[lanes];
     score();
-    bool rises = follow || all_begin(top);
+    bool rises = problem.row_max || all_begin(top);
     if (rises) {
       raise<false>(unit, part, top, factor);
     } else {
@@ -135,10 +130,12 @@ struct ScoreBlock {
     }
   }
 
-  /// Whether the largest product is not the largest score: all of them are adjusted.
-  static bool adjusts_all(const AttentionShape& shape) {
-    return shape.softcap > 0 || (Words::pack > 1 && !(portable::PairGradient<Real>::score_factor(shape) > 0));
+  /// What products have to be multiplied with to be in log2 units; numbers took it with the rows of Q.
+  static Real product_factor(const AttentionShape& shape) {
+    return Words::pack == 1 ? Real(1) : portable::PairGradient<Real>::score_factor(shape);
   }
+  /// Whether the largest product is not the largest score: `adjust` takes all of them, and that factor with it.
+  static bool adjusts_all(const AttentionShape& shape) { return shape.softcap > 0 || !(product_factor(shape) > 0); }
 
   static Vector<Real> none() { return Vector<Real>(minus_infinity); }
 
@@ -202,7 +199,7 @@ struct ScoreBlock {
 
   /// Scores become weights relative to \p top; \p part becomes their sum.
   void weigh(Real unit, const Real* top, Real* part) const {
-    const Exp2<(vectors > 1)> exp2;
+    const Exp2<Real, (vectors > 1)> exp2;
     Vector<Real> low[vectors], even[vectors], odd[vectors];
     for (int v = 0; v < vectors; ++v) {
       // Where a lane has not begun, any score makes the weight infinite, and -inf makes it zero.
@@ -210,8 +207,8 @@ struct ScoreBlock {
       even[v] = odd[v] = Vector<Real>(Real(0));
     }
     const auto weight = [&](const Real* at, int v) __attribute__((always_inline)) {
-      if constexpr (Words::pack == 1) return exp2.template of<Real>(load<Real>(at) - low[v]);
-      return exp2.template of<Real>(Kokkos::fma(load<Real>(at), Vector<Real>(unit), -low[v]));
+      if constexpr (Words::pack == 1) return exp2(load<Real>(at) - low[v]);
+      return exp2(Kokkos::fma(load<Real>(at), Vector<Real>(unit), -low[v]));
     };
     for (int r = rows.begin; r < rows.end; r += 2) {
 #pragma GCC unroll 4

@@ -189,7 +189,7 @@ KOKKOS_FORCEINLINE_FUNCTION Vector<Real> exp2_of(const Vector<Real>& x) {
 
 /// `exp2_of`, many times. \p flushes: while it lives, the processor makes zeros of this thread's subnormal results, which
 /// spares a comparison for each vector, and traps none; changing over and back takes as long as comparing some thirty.
-template <bool flushes>
+template <class Real, bool flushes>
 class Exp2 {
  public:
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
@@ -202,8 +202,7 @@ class Exp2 {
   Exp2(const Exp2&) = delete;
   Exp2& operator=(const Exp2&) = delete;
 
-  template <class Real>
-  KOKKOS_FORCEINLINE_FUNCTION Vector<Real> of(const Vector<Real>& x) const {
+  KOKKOS_FORCEINLINE_FUNCTION Vector<Real> operator()(const Vector<Real>& x) const {
     if constexpr (flushes) return impl::power_of_two<Real>(x);
     return exp2_of<Real>(x);
   }
@@ -211,10 +210,7 @@ class Exp2 {
  private:
   unsigned before_ = flushes ? _mm_getcsr() : 0;
 #else
-  template <class Real>
-  KOKKOS_FORCEINLINE_FUNCTION Vector<Real> of(const Vector<Real>& x) const {
-    return exp2_of<Real>(x);
-  }
+  KOKKOS_FORCEINLINE_FUNCTION Vector<Real> operator()(const Vector<Real>& x) const { return exp2_of<Real>(x); }
 #endif
 };
 
