@@ -9,6 +9,7 @@ send each row over the link once, the plain one sends it to both ranks behind it
 Exit status 77: skipped, because this machine does not let us make namespaces; it says what failed."""
 
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -23,7 +24,9 @@ RANKS_PER_HOST = 2
 LINK = "slow"  # the name of its interfaces
 RATE = "400mbit"
 SLACK = 1.1  # headers, acknowledgments, the barrier
+SENT_LINES = 4  # two casts, two nodes
 LIMIT = 20  # s
+GRACE = 2  # s, for the launcher to end after its ranks
 SKIPPED = 77
 
 # A host also has its own name.
@@ -108,6 +111,19 @@ class TwoHosts:
             subprocess.run(["ip", "netns", "delete", self.prefix + host], capture_output=True)
 
 
+def wait(process, is_done):
+    """Its status. MPICH's launcher sometimes stays when all ranks have ended: what they printed counts."""
+    limit = time.monotonic() + LIMIT
+    while time.monotonic() < limit:
+        done = is_done()
+        try:
+            return process.wait(timeout=GRACE if done else 0.1)
+        except subprocess.TimeoutExpired:
+            if done:
+                return 0
+    return f"none after {LIMIT} s"
+
+
 def launch(hosts, family, program, launcher, folder):
     agent = os.path.join(folder, "agent")
     with open(agent, "w") as file:
@@ -125,20 +141,17 @@ def launch(hosts, family, program, launcher, folder):
     command = [*launcher, *options, "-n", str(2 * RANKS_PER_HOST), program, LINK, str(ROWS), str(ROW_BYTES)]
     inside = ["ip", "netns", "exec", hosts.prefix + "1", *UNSHARE.split(), "sh", "-c", 'hostname caesura1; exec "$@"',
               "sh", *command]
-    process = subprocess.Popen(inside, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               env=environment)
-    try:
-        printed, errors = process.communicate(timeout=LIMIT)
-        status = process.returncode
-    except subprocess.TimeoutExpired:
-        # MPICH's launcher sometimes stays when all ranks have ended: what they printed counts.
+    output, errors = pathlib.Path(folder, "output"), pathlib.Path(folder, "errors")
+    with output.open("w") as to, errors.open("w") as errors_to:
+        process = subprocess.Popen(inside, stdin=subprocess.DEVNULL, stdout=to, stderr=errors_to, env=environment)
+        status = wait(process, lambda: output.read_text().count(" sent ") == SENT_LINES)
         hosts.end_processes()
         process.kill()
-        printed, errors = process.communicate()
-        status = 0 if printed.count(" sent ") == 4 else f"none after {LIMIT} s"
+        process.wait()
+    printed = output.read_text()
     print(printed, end="")
     if status != 0:
-        sys.exit(f"status {status}:\n{errors}")
+        sys.exit(f"status {status}:\n{errors.read_text()}")
     return printed
 
 
