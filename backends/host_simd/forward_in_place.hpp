@@ -92,13 +92,20 @@ struct ForwardInPlace {
   struct Item {
     Slice slice;
     int head = 0, end_head = 0;
-    std::int32_t layer = -1;                           ///< that `slice`, and first and last of the lanes, are of
+    std::int32_t layer = -1;                           ///< that `slice`, `seen`, and first and last of the lanes are of
+    std::array<TileRange, lanes / query_panel> seen;   ///< by rows of O that are multiplied together
     std::int32_t copied_block = -1, copied_head = -1;  ///< what the copies of K and V hold
   };
   using Rows = TensorRows<Word>;
 
   int columns_v() const { return round_up(problem.shape.dim_v, lanes); }
   int head_kv(int head) const { return head / (problem.shape.heads_q / problem.shape.heads_kv); }
+
+  static TileRange hull_of(const Scratch& scratch, int lane, int end) {
+    TileRange hull = impl::empty_range();
+    for (; lane < end; ++lane) impl::join(hull, {scratch.first[lane], scratch.last[lane]});
+    return hull;
+  }
 
   /// O of one slice and head, not yet divided by the sums. Returns whether all of it is finite.
   bool attend(const Scratch& scratch, Item& item, bool pair_by_pair) const {
@@ -107,6 +114,8 @@ struct ForwardInPlace {
     for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer) {
       if (item.layer != layer) {
         load_layer(slice, problem.rows.intervals, layer, lanes, scratch.first, scratch.last);
+        for (int lane = 0; lane < slice.rows; lane += query_panel)
+          item.seen[lane / query_panel] = hull_of(scratch, lane, std::min(lane + query_panel, slice.rows));
         item.layer = layer;
       }
       for (std::int32_t begin = slice.hull.begin; begin < slice.hull.end; begin += key_block) {
@@ -188,11 +197,9 @@ struct ForwardInPlace {
       return;
     }
     for (int lane = 0; lane < slice.rows; lane += query_panel) {
-      TileRange seen = impl::empty_range();
-      for (int i = lane; i < std::min(lane + query_panel, slice.rows); ++i)
-        impl::join(seen, {std::max(scratch.first[i], range.begin), std::min(scratch.last[i], range.end)});
-      const int begin = std::max(seen.begin - range.begin, 0) / Words::pack;
-      const int end = words_of(std::max(seen.end - range.begin, 0), Words::pack);
+      const TileRange seen = item.seen[lane / query_panel];
+      const int begin = std::clamp(seen.begin - range.begin, 0, count) / Words::pack;
+      const int end = words_of(std::clamp(seen.end - range.begin, 0, count), Words::pack);
       const auto accumulate = [&]<int vectors, Start start>(int c) {
         multiply_in_place<Words, portable::Left::columns, query_panel, vectors, start>(
             std::max(end - begin, 0), scratch.weights + begin * lanes + lane, lanes, v.data + begin * v.pitch + c,

@@ -51,8 +51,9 @@ template <class Words, portable::Left left, int rows, int vectors, Start start>
 #pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v) sum[i][v] = Words::multiply_add(word, lanes[v], sum[i][v]);
     }
+    // To the second cache: rows of one head share few sets of the first, where those of three tensors drive each other out.
 #pragma GCC unroll 2
-    for (int v = 0; v < vectors; ++v) __builtin_prefetch(at + v * line_bytes, 0, 3);
+    for (int v = 0; v < vectors; ++v) __builtin_prefetch(at + v * line_bytes, 0, 2);
     at += vectors * line_bytes;
     if ((lines -= vectors) <= 0) {
       row += row_bytes;

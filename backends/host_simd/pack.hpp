@@ -31,6 +31,12 @@ struct RowSpan {
   int dim;
 };
 
+/// Whether \p rows rows from \p begin are a row stride apart; packed tensors are one batch, which divides nothing.
+inline bool in_a_batch(const TensorRef& tensor, std::int64_t begin, std::int64_t rows) {
+  const std::int64_t batch = tensor.batch_rows;
+  return begin + rows <= batch || begin / batch == (begin + rows - 1) / batch;
+}
+
 inline constexpr int max_line = 512 + 64;  ///< words of a row, padded
 
 /// Whether \p value is infinite or NaN.
@@ -166,9 +172,7 @@ void pack_rows(const RowSpan& span, std::int64_t begin, typename Words::Real fac
   // Words that lie in the tensor as they are, a stride apart, need no line in between.
   if constexpr (std::is_same_v<Scalar, Word>) {
     const TensorRef& tensor = span.tensor;
-    const bool in_a_batch =
-        begin + rows <= tensor.batch_rows || begin / tensor.batch_rows == (begin + rows - 1) / tensor.batch_rows;
-    if (begin + rows <= span.end && tensor.type == scalar_type_v<Scalar> && in_a_batch)
+    if (begin + rows <= span.end && tensor.type == scalar_type_v<Scalar> && in_a_batch(tensor, begin, rows))
       return pack.template operator()<ask>(row_of<Scalar>(tensor, begin, span.head), tensor.row_stride, factor);
   }
   alignas(64) Word lines[rows * max_line];

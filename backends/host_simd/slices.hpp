@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 
 // How the rows of a tile become lanes. A slice is the rows that go through the products together, in a few vectors.
 // It ends early where the next rows see none of its keys: then a row does not pay for the keys of another document.
@@ -107,15 +109,24 @@ inline void load_layer(Slice& slice, const RowIntervals& intervals, std::int32_t
 template <class Real, int vectors>
 void lane_bounds(const std::int32_t* first, const std::int32_t* last, std::int64_t count, std::int32_t origin, int most,
                  Vector<Real> (&from)[vectors], Vector<Real> (&to)[vectors]) {
-  constexpr int lanes = vectors * width<Real>;
-  alignas(64) Real begin[lanes], end[lanes];
-  for (int lane = 0; lane < lanes; ++lane) {
-    begin[lane] = static_cast<Real>(lane < count ? std::clamp(first[lane] - origin, 0, most) : 0);
-    end[lane] = static_cast<Real>(lane < count ? std::clamp(last[lane] - origin, 0, most) : 0);
-  }
+  constexpr int size = width<Real>;
+  using Keys = Raw<std::int32_t, size>;
   for (int v = 0; v < vectors; ++v) {
-    from[v] = load<Real>(begin + v * width<Real>);
-    to[v] = load<Real>(end + v * width<Real>);
+    const std::int64_t left = count - v * size;
+    const auto bound = [&](const std::int32_t* keys) {
+      Keys at = Keys{} + origin;
+      if (left >= size) {
+        std::memcpy(&at, keys + v * size, sizeof(at));
+      } else {
+        for (int lane = 0; lane < left; ++lane) at[lane] = keys[v * size + lane];
+      }
+      at -= origin;
+      at = at < 0 ? Keys{} : at;
+      at = at > most ? Keys{} + most : at;
+      return std::bit_cast<Vector<Real>>(__builtin_convertvector(at, Raw<Real, size>));
+    };
+    from[v] = bound(first);
+    to[v] = bound(last);
   }
 }
 

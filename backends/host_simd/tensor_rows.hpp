@@ -22,9 +22,7 @@ struct TensorRows {
 template <class Scalar, class Word>
 bool lies_in_place(const RowSpan& span, std::int64_t begin, std::int64_t rows) {
   if constexpr (!std::is_same_v<Scalar, Word>) return false;
-  const std::int64_t batch = span.tensor.batch_rows;
-  return span.tensor.type == scalar_type_v<Scalar> && begin + rows <= span.end &&
-         begin / batch == (begin + rows - 1) / batch;
+  return span.tensor.type == scalar_type_v<Scalar> && begin + rows <= span.end && in_a_batch(span.tensor, begin, rows);
 }
 
 /// Rows in place.
