@@ -12,7 +12,7 @@
 
 // Forward for host vectors: AVX2, AVX-512, NEON. Queries are lanes, S^T = K Q^T and O^T = V^T P^T, so that the softmax is
 // vertical; both products are one register-blocked kernel over packed factors. Limited by the FMA (or dot-product)
-// units; the softmax takes about nine vector operations for `width` scores, against 2 dim of the products.
+// units; the softmax takes eight or nine vector operations for `width` scores, against 2 dim of the products.
 
 namespace caesura::host_simd {
 

@@ -27,6 +27,9 @@ typename Words::Word* take_weights(portable::Arena& arena, [[maybe_unused]] type
 /// What weights are relative to follows a lane's largest score only where a block's weights would sum up to more: there is
 /// room for them, and no maxima are looked for nor sums scaled before. Judged lane by lane: no row depends on others.
 inline constexpr int most_weight = 1024;
+/// Where the largest of a lane's first scores (log2 units) is between these, its weights are relative to 1 until they become
+/// too large: nothing is subtracted from scores, an operation of nine.
+inline constexpr float least_begun_at_zero = -10, largest_begun_at_zero = 3;
 
 /// S^T of one slice and some keys, `(keys, lanes)`, on its way to P^T.
 template <class Words, int vectors>
@@ -67,15 +70,15 @@ struct ScoreBlock {
     const Real unit = adjusts_all(problem.shape) ? Real(1) : product_factor(problem.shape);
     alignas(64) Real part[lanes];
     score();
-    bool rises = problem.row_max || all_begin(top);
+    bool rises = problem.row_max || all_are(top, minus_infinity);
     if (rises) {
-      raise<false>(unit, part, top, factor);
+      raise<false>(unit, part, bool(problem.row_max), top, factor);
     } else {
       weigh(unit, top, part);
       rises = !fits(top, part);
       if (rises) {
         score();
-        raise<true>(unit, part, top, factor);
+        raise<true>(unit, part, false, top, factor);
       } else {
         std::fill_n(factor, lanes, Real(1));
       }
@@ -139,10 +142,9 @@ struct ScoreBlock {
 
   static Vector<Real> none() { return Vector<Real>(minus_infinity); }
 
-  /// Whether no lane has anything yet that weights are relative to.
-  static bool all_begin(const Real* top) {
+  static bool all_are(const Real* top, Real value) {
     for (int at = 0; at < lanes; at += width<Real>) {
-      if (!Kokkos::Experimental::all_of(load<Real>(top + at) == none())) return false;
+      if (!Kokkos::Experimental::all_of(load<Real>(top + at) == Vector<Real>(value))) return false;
     }
     return true;
   }
@@ -159,19 +161,24 @@ struct ScoreBlock {
     return true;
   }
 
-  /// Top becomes the largest score so far; \p judged: only where weights relative to it, which sum up to \p part, do not
-  /// fit.
+  /// Top becomes the largest score so far, or 0 where a lane begins with one close to it unless \p exact; \p judged: only
+  /// where weights relative to it, which sum up to \p part, do not fit.
   template <bool judged>
-  void raise(Real unit, [[maybe_unused]] const Real* part, Real* top, Real* factor) const {
+  void raise(Real unit, [[maybe_unused]] const Real* part, bool exact, Real* top, Real* factor) const {
     Vector<Real> highest[vectors];
     find_maxima(highest);
-    const Vector<Real> one(Real(1));
+    const Vector<Real> zero(Real(0)), one(Real(1)), least(Real{least_begun_at_zero}),
+        largest(Real{largest_begun_at_zero});
     for (int v = 0; v < vectors; ++v) {
       const int at = v * width<Real>;
       const Vector<Real> before = load<Real>(top + at);
       Vector<Real> after = highest[v];
       if constexpr (Words::pack > 1) after = after * Vector<Real>(unit);
       after = larger<Real>(after, before);
+      if (!exact) {
+        const auto is_close = before == none() && least <= after && after <= largest;
+        after = Kokkos::Experimental::condition(is_close, zero, after);
+      }
       if constexpr (judged)
         after = Kokkos::Experimental::condition(fitting(before, load<Real>(part + at)), before, after);
       store<Real>(factor + at, Kokkos::Experimental::condition(before == after, one, exp2_of<Real>(before - after)));
@@ -199,6 +206,14 @@ struct ScoreBlock {
 
   /// Scores become weights relative to \p top; \p part becomes their sum.
   void weigh(Real unit, const Real* top, Real* part) const {
+    if constexpr (Words::pack == 1) {  // others subtract with their multiplication
+      if (all_are(top, 0)) return weigh<false>(unit, top, part);
+    }
+    weigh<true>(unit, top, part);
+  }
+
+  template <bool subtracts>
+  void weigh(Real unit, const Real* top, Real* part) const {
     const Exp2<Real, (vectors > 1)> exp2;
     Vector<Real> low[vectors], even[vectors], odd[vectors];
     for (int v = 0; v < vectors; ++v) {
@@ -206,7 +221,8 @@ struct ScoreBlock {
       low[v] = larger<Real>(load<Real>(top + v * width<Real>), Vector<Real>(Kokkos::Experimental::finite_min_v<Real>));
       even[v] = odd[v] = Vector<Real>(Real(0));
     }
-    const auto weight = [&](const Real* at, int v) __attribute__((always_inline)) {
+    const auto weight = [&](const Real* at, [[maybe_unused]] int v) __attribute__((always_inline)) {
+      if constexpr (Words::pack == 1 && !subtracts) return exp2(load<Real>(at));
       if constexpr (Words::pack == 1) return exp2(load<Real>(at) - low[v]);
       return exp2(Kokkos::fma(load<Real>(at), Vector<Real>(unit), -low[v]));
     };

@@ -214,13 +214,13 @@ class Exp2 {
 #endif
 };
 
-/// The natural logarithm of a number from 1 on; NaN for NaN. Relative error about two units in the last place.
+/// The natural logarithm of a positive normal number; NaN for NaN. Relative error about two units in the last place.
 /// x = 2^e m with m in [1/sqrt(2), sqrt(2)), log(m) = 2 artanh(s), s = (m - 1) / (m + 1), by its series.
 template <class Real>
 KOKKOS_FORCEINLINE_FUNCTION Vector<Real> log_of(const Vector<Real>& x) {
   using C = portable::MathConstants<Real>;
   using Values = Raw<Real, width<Real>>;
-  using Bits = Raw<typename C::Bits, width<Real>>;
+  using Bits = Raw<std::make_signed_t<typename C::Bits>, width<Real>>;  // exponents below 0
   constexpr int terms = std::is_same_v<Real, float> ? 5 : 11;
   const Bits bits = std::bit_cast<Bits>(x), root_half = std::bit_cast<Bits>(Values{} + Real(0.70710678118654752440));
   const Bits exponent = (bits - root_half) >> C::mantissa;

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 namespace caesura::testing {
@@ -296,6 +297,20 @@ TYPED_TEST(AttentionParts, AlignedStepsGiveARowTheSameBitsWhereLogitsGrow) {
   }
   for (const Maxima maxima : {Maxima::asked_for, Maxima::not_asked_for})
     expect_same_bits_in_any_call<TypeParam>(problem, {{0, 1}, {5, 140}, {389, 390}, {301, 655}, {641, 700}}, maxima);
+}
+
+// Nor does what weights are relative to where a row begins: rows side by side with logits about 0, close to it and far off.
+TYPED_TEST(AttentionParts, AlignedStepsGiveARowTheSameBitsWhereverItsLogitsAre) {
+  Problem problem(Mask::from_documents(Documents::from_lengths({390, 170, 40})), {2, 1, 16, 16}, 121);
+  const std::array offsets = {0.0, 2.0, -6.0, -40.0, 300.0, -300.0, 8.0};
+  problem.options.scale = 0.25;
+  for (std::int64_t key = 0; key < problem.mask.total_k(); ++key) problem.k(key, 0, 15) = 1;
+  for (std::int64_t row = 0; row < problem.mask.total_q(); ++row) {
+    for (std::int64_t head = 0; head < 2; ++head)
+      problem.q(row, head, 15) = offsets[static_cast<std::size_t>(row + head) % offsets.size()] / 0.25;
+  }
+  for (const Maxima maxima : {Maxima::asked_for, Maxima::not_asked_for})
+    expect_same_bits_in_any_call<TypeParam>(problem, {{0, 1}, {5, 140}, {381, 382}, {301, 555}, {541, 600}}, maxima);
 }
 
 TEST(AttentionPartsErrors, OfPositions) {
