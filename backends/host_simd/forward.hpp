@@ -32,7 +32,7 @@ struct ForwardScratch {
   Real* out;                   ///< slice by slice `(columns_v, lanes)`
   Real* scores;                ///< `(key_block, lanes)` of the slice at hand: S^T
   Word* weights;               ///< `(key_block / pack, lanes)`: P^T; where words are numbers, the memory of the scores
-  Real *top, *sum;             ///< by lane: running maximum (log2 units) and sum
+  Real *top, *sum;             ///< by lane: what weights are relative to (log2 units), and their sum
   std::int32_t *first, *last;  ///< by lane of one head
 
   ForwardScratch(Arena& arena, const AttentionShape& shape, int heads) {

@@ -28,7 +28,7 @@ struct InPlaceScratch {
   Real* out;                   ///< `(lanes, columns_v)`
   Real* scores;                ///< `(key_block, lanes)`: S^T
   Word* weights;               ///< `(key_block / pack, lanes)`: P^T; where words are numbers, the memory of the scores
-  Real *top, *sum;             ///< by lane: running maximum (log2 units) and sum
+  Real *top, *sum;             ///< by lane: what weights are relative to (log2 units), and their sum
   std::int32_t *first, *last;  ///< by lane
   Word *k, *v;                 ///< rows of a block that cannot be read in place
 

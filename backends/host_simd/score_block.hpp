@@ -28,7 +28,8 @@ typename Words::Word* take_weights(portable::Arena& arena, [[maybe_unused]] type
 /// room for them, and no maxima are looked for nor sums scaled before. Judged lane by lane: no row depends on others.
 inline constexpr int most_weight = 1024;
 /// Where the largest of a lane's first scores (log2 units) is between these, its weights are relative to 1 until they become
-/// too large: nothing is subtracted from scores, an operation of nine.
+/// too large, 128 of 2^3 or more: nothing is subtracted from scores, an operation of nine. Not with a single score, whose
+/// weight must be 1: what sees one key gets that key's value, exactly.
 inline constexpr float least_begun_at_zero = -10, largest_begun_at_zero = 3;
 
 /// S^T of one slice and some keys, `(keys, lanes)`, on its way to P^T.
@@ -165,8 +166,9 @@ struct ScoreBlock {
   /// where weights relative to it, which sum up to \p part, do not fit.
   template <bool judged>
   void raise(Real unit, [[maybe_unused]] const Real* part, bool exact, Real* top, Real* factor) const {
-    Vector<Real> highest[vectors];
+    Vector<Real> highest[vectors], from[vectors], to[vectors];
     find_maxima(highest);
+    lane_bounds<Real>(first, last, lanes, origin, rows.end, from, to);
     const Vector<Real> zero(Real(0)), one(Real(1)), least(Real{least_begun_at_zero}),
         largest(Real{largest_begun_at_zero});
     for (int v = 0; v < vectors; ++v) {
@@ -176,7 +178,7 @@ struct ScoreBlock {
       if constexpr (Words::pack > 1) after = after * Vector<Real>(unit);
       after = larger<Real>(after, before);
       if (!exact) {
-        const auto is_close = before == none() && least <= after && after <= largest;
+        const auto is_close = before == none() && least <= after && after <= largest && one < to[v] - from[v];
         after = Kokkos::Experimental::condition(is_close, zero, after);
       }
       if constexpr (judged)

@@ -10,8 +10,6 @@
 namespace caesura::testing {
 namespace {
 
-using AllScalars = ::testing::Types<double, float, half, bfloat16>;
-
 Mask causal_mask() { return Mask::from_documents(Documents::from_lengths({60, 1, 47, 0, 33})); }
 
 Mask layered_mask() {

@@ -29,7 +29,6 @@ Mask part_of(const Mask& mask, Range keys) {
 }
 
 enum class SinkIn : std::uint8_t { first_call, last_call };
-enum class Maxima : std::uint8_t { asked_for, not_asked_for };
 
 /// Forward and backward part by part, outputs in the accumulator type.
 template <AttentionScalar Scalar>

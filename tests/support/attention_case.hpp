@@ -63,6 +63,8 @@ Results expected_results(const Problem& problem);
 void expect_close(const Problem& problem, const Results& expected, const Results& got, ScalarType type,
                   ScalarType out_type, std::string_view kernel = {});
 
+using AllScalars = ::testing::Types<double, float, half, bfloat16>;
+
 struct Tolerance {
   double relative = 0;
   double absolute = 0;
@@ -157,10 +159,13 @@ std::vector<std::string> kernel_names(ScalarType type = ScalarType::float32, std
   return names;
 }
 
+/// Whether `row_max` is an output: kernels that need not know the maxima may do without.
+enum class Maxima : std::uint8_t { asked_for, not_asked_for };
+
 /// Forward and backward of one scalar with every kernel, against the expected results.
 template <AttentionScalar Scalar, AttentionScalar OutScalar = Scalar>
 void check_kernels(const Problem& problem, const Results& expected, const AttentionPlan<Space>& plan,
-                   Layouts layouts = {}, KeySteps steps = KeySteps::tight) {
+                   Layouts layouts = {}, KeySteps steps = KeySteps::tight, Maxima maxima = Maxima::asked_for) {
   const Space space;
   const std::int64_t dim = std::max(problem.shape.dim_qk, problem.shape.dim_v);
   for (const std::string& name : kernel_names(scalar_type_v<Scalar>, dim)) {
@@ -168,10 +173,13 @@ void check_kernels(const Problem& problem, const Results& expected, const Attent
     DeviceCase<Scalar, OutScalar> device(problem, layouts);
     device.options.variant = name;
     device.options.key_steps = steps;
+    if (maxima == Maxima::not_asked_for) device.options.row_max = {};
     device.forward(space, plan);
     device.backward(space, plan);
     space.fence();
-    expect_close(problem, expected, device.download(), scalar_type_v<Scalar>, scalar_type_v<OutScalar>, name);
+    Results got = device.download();
+    if (maxima == Maxima::not_asked_for) got.row_max = expected.row_max;
+    expect_close(problem, expected, got, scalar_type_v<Scalar>, scalar_type_v<OutScalar>, name);
     EXPECT_TRUE(device.out.untouched_around() && device.dq.untouched_around() && device.dk.untouched_around() &&
                 device.dv.untouched_around())
         << "something between the rows was written";
@@ -182,15 +190,15 @@ void check_kernels(const Problem& problem, const Results& expected, const Attent
 /// Kernels may treat short documents apart. One more pair, of the last query with the first key, makes one of them all.
 Mask joined(const Mask& mask);
 
-/// The same for all four scalars. Small problems also as one document, in aligned steps, so that nothing is apart: with
+/// The same for all four scalars, two without row_max. Small problems also as one document, in aligned steps, so that nothing is apart: with
 /// two scalars, for the sake of the tests' time.
 inline void check_all_scalars(const Problem& problem, Layouts layouts = {}) {
   const Results expected = expected_results(problem);
   const AttentionPlan<Space> plan(Space(), problem.mask);
   check_kernels<double>(problem, expected, plan, layouts);
-  check_kernels<float>(problem, expected, plan, layouts);
+  check_kernels<float>(problem, expected, plan, layouts, KeySteps::tight, Maxima::not_asked_for);
   check_kernels<half>(problem, expected, plan, layouts);
-  check_kernels<bfloat16>(problem, expected, plan, layouts);
+  check_kernels<bfloat16>(problem, expected, plan, layouts, KeySteps::tight, Maxima::not_asked_for);
   if (problem.mask.total_q() > 256) return;
   Problem other = problem;
   other.mask = joined(problem.mask);

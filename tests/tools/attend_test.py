@@ -32,7 +32,7 @@ class Attend(ProgramTest):
         self.assertLess(max(abs(x - y) for x, y in zip(a, b)), tolerance)
 
     def rejected(self, text, *arguments, status=2):
-        self.fail(text, "attend", *ARRAYS, *arguments, status=status)
+        self.refuse(text, "attend", *ARRAYS, *arguments, status=status)
         self.assertFalse((self.folder / "results").exists())
 
     def test_a_token_that_sees_only_itself_gets_its_value(self):
@@ -160,10 +160,10 @@ class Attend(ProgramTest):
         self.rejected("--window: must not stand beside a mask file: mask.json says all of the mask", "--mask", "mask.json", "--window", "1,0")
 
     def test_missing_arguments_and_outputs(self):
-        self.fail("--q is required (caesura attend --help)", "attend")
+        self.refuse("--q is required (caesura attend --help)", "attend")
         self.arrays()
         self.file("results", "")
-        self.fail("--output = results: must be a folder, or not exist yet", "attend", *ARRAYS)
+        self.refuse("--output = results: must be a folder, or not exist yet", "attend", *ARRAYS)
 
 
 if __name__ == "__main__":

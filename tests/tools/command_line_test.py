@@ -18,12 +18,12 @@ class CommandLine(ProgramTest):
         self.assertRegex(self.succeed("--version"), r"^\d+\.\d+\.\d+\n$")
 
     def test_a_subcommand_is_needed(self):
-        self.fail("subcommand: not given: must be run, plan, attend, bench or info (caesura --help)")
-        self.fail("subcommand = solve: must be run, plan, attend, bench or info (caesura --help)", "solve")
+        self.refuse("subcommand: not given: must be run, plan, attend, bench or info (caesura --help)")
+        self.refuse("subcommand = solve: must be run, plan, attend, bench or info (caesura --help)", "solve")
 
     def test_unknown_options(self):
-        self.fail("The following argument was not expected: --exchanges (caesura run --help)", "run", "--documents", "9", "--exchanges")
-        self.fail("The following arguments were not expected: 2 --ranks (caesura bench --help)", "bench", "--ranks", "2")
+        self.refuse("The following argument was not expected: --exchanges (caesura run --help)", "run", "--documents", "9", "--exchanges")
+        self.refuse("The following arguments were not expected: 2 --ranks (caesura bench --help)", "bench", "--ranks", "2")
 
     def test_wrong_values(self):
         cases = {
@@ -56,7 +56,7 @@ class CommandLine(ProgramTest):
         }
         for options, text in cases.items():
             with self.subTest(options):
-                self.fail(text, "run", "--documents", "9", *options)
+                self.refuse(text, "run", "--documents", "9", *options)
 
     def test_an_unknown_variant_lists_the_known_ones(self):
         done = self.run_program("run", "--documents", "9", "--variant", "warp")
@@ -68,8 +68,8 @@ class CommandLine(ProgramTest):
         self.assertRegex(done.stderr, r"^caesura run: attention_forward: variant = warp: .*portable\n$")
 
     def test_bench_values(self):
-        self.fail('--heads = 8:3: entry "8:3" must be Q or Q:KV, with Q a multiple of KV, both 1 or more', "bench", "--heads", "8:3")
-        self.fail('--dims = 64,0: entry "0" must be a whole number from 1 to 512', "bench", "--dims", "64,0")
+        self.refuse('--heads = 8:3: entry "8:3" must be Q or Q:KV, with Q a multiple of KV, both 1 or more', "bench", "--heads", "8:3")
+        self.refuse('--dims = 64,0: entry "0" must be a whole number from 1 to 512', "bench", "--dims", "64,0")
 
 
 if __name__ == "__main__":

@@ -45,22 +45,22 @@ class Lengths(ProgramTest):
         for content, text in cases.items():
             with self.subTest(content):
                 self.file("lengths.txt", content)
-                self.fail(text, "run", "lengths.txt")
+                self.refuse(text, "run", "lengths.txt")
 
     def test_missing_files_and_folders(self):
-        self.fail("none.txt: cannot be read: must be a file of document lengths", "run", "none.txt")
-        self.fail(".: must be a file, not a folder", "run", ".")
+        self.refuse("none.txt: cannot be read: must be a file of document lengths", "run", "none.txt")
+        self.refuse(".: must be a file, not a folder", "run", ".")
 
     def test_nothing_given_or_twice(self):
         self.file("lengths.txt", "9\n")
-        self.fail("LENGTHS: not given: must be a file of document lengths (or use --documents LIST)", "run")
-        self.fail('--documents = "9": must not stand beside a file, lengths.txt', "run", "lengths.txt", "--documents", "9")
+        self.refuse("LENGTHS: not given: must be a file of document lengths (or use --documents LIST)", "run")
+        self.refuse('--documents = "9": must not stand beside a file, lengths.txt', "run", "lengths.txt", "--documents", "9")
 
     def test_lists_and_ranges(self):
-        self.fail('--documents = "9,x": entry "x" must be a length, a whole number from 0 to 2147483647, or LENGTHxCOUNT with a count up to 16777216',
+        self.refuse('--documents = "9,x": entry "x" must be a length, a whole number from 0 to 2147483647, or LENGTHxCOUNT with a count up to 16777216',
                   "run", "--documents", "9,x")
-        self.fail("--tokens = 10: must be at most 9, what --documents has from document 0 on", "run", "--documents", "9", "--tokens", "10")
-        self.fail("--first-document = 1: must be below 1, the number of documents in --documents", "run", "--documents", "9", "--first-document", "1")
+        self.refuse("--tokens = 10: must be at most 9, what --documents has from document 0 on", "run", "--documents", "9", "--tokens", "10")
+        self.refuse("--first-document = 1: must be below 1, the number of documents in --documents", "run", "--documents", "9", "--first-document", "1")
 
     def test_more_than_there_is_memory_for(self):
         done = self.run_program("run", "--documents", "2147483647", "--heads-q", "64", "--dim", "512")

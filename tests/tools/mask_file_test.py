@@ -72,7 +72,7 @@ class MaskFile(ProgramTest):
         for mask, text in cases:
             with self.subTest(text):
                 self.file("mask.json", mask if isinstance(mask, str) else json.dumps(mask))
-                self.fail(f"mask.json: {text}", "run", "--mask-file", "mask.json")
+                self.refuse(f"mask.json: {text}", "run", "--mask-file", "mask.json")
 
     def test_text_that_is_no_json(self):
         self.file("mask.json", '{"documents": [4,]}')
@@ -87,10 +87,10 @@ class MaskFile(ProgramTest):
         self.assertRegex(done.stderr, r"^caesura run: mask.json: Mask::from_slices: .*0.*1.*\n$")
 
     def test_missing_and_mixed_with_options(self):
-        self.fail("none.json: cannot be read: must be a JSON file", "run", "--mask-file", "none.json")
+        self.refuse("none.json: cannot be read: must be a JSON file", "run", "--mask-file", "none.json")
         self.file("mask.json", '{"documents": [4]}')
         for options, name in ((["--documents", "4"], "--documents"), (["--window", "1,0"], "--window"), (["--mask", "full"], "--mask"), (["--tokens", "2"], "--tokens")):
-            self.fail(f"--mask-file = mask.json: must not stand beside {name}: the file says all of the mask", "run", "--mask-file", "mask.json", *options)
+            self.refuse(f"--mask-file = mask.json: must not stand beside {name}: the file says all of the mask", "run", "--mask-file", "mask.json", *options)
 
 
 if __name__ == "__main__":

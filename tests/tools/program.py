@@ -62,7 +62,7 @@ class ProgramTest(unittest.TestCase):
     def succeed_json(self, *arguments):
         return json.loads(self.succeed(*arguments, "--json", "-"))
 
-    def fail(self, text, *arguments, status=2):
+    def refuse(self, text, *arguments, status=2):
         """One line on stderr, exactly this one; nothing on stdout."""
         done = self.run_program(*arguments)
         self.assertEqual(done.stderr, f"caesura{' ' + arguments[0] if arguments and arguments[0] in ('run', 'plan', 'attend', 'bench', 'info') else ''}: {text}\n", arguments)
