@@ -9,27 +9,28 @@
 namespace caesura::host_simd {
 
 /// `portable::finish_row` of \p rows rows from \p begin, lanes of whole vectors; \p sum becomes what O has to be multiplied with.
+/// Sums are relative to \p top; \p highest are the maxima.
 template <class Real>
-void finish_rows(const ForwardProblem& problem, std::int64_t begin, int rows, int head, const Real* top, Real* sum) {
+void finish_rows(const ForwardProblem& problem, std::int64_t begin, int rows, int head, const Real* top,
+                 const Real* highest, Real* sum) {
+  const auto ln2 = static_cast<Real>(Kokkos::numbers::ln2);
   if (problem.merge || problem.shape.sink.count > 0) {
     for (int lane = 0; lane < rows; ++lane)
       sum[lane] = portable::finish_row<Real>(problem, begin + lane, head, {top[lane], sum[lane]});
-    return;
-  }
-  const Vector<Real> none(-Kokkos::Experimental::infinity_v<Real>), zero(Real(0)), one(Real(1));
-  for (int at = 0; at < rows; at += width<Real>) {
-    const Vector<Real> total = load<Real>(sum + at);
-    const Vector<Real> highest = load<Real>(top + at) * Vector<Real>(static_cast<Real>(Kokkos::numbers::ln2));
-    alignas(64) Real lse[width<Real>], maximum[width<Real>];
-    store<Real>(maximum, highest);
-    store<Real>(lse, Kokkos::Experimental::condition(total == zero, none, highest + log_of<Real>(total)));
-    store<Real>(sum + at, Kokkos::Experimental::condition(total == zero, zero, one / total));
-    for (int lane = 0; lane < std::min(width<Real>, rows - at); ++lane) {
-      const std::int64_t row = begin + at + lane;
-      static_cast<Real*>(problem.lse.data)[problem.lse.offset(row, head)] = lse[lane];
-      if (problem.row_max) static_cast<Real*>(problem.row_max.data)[problem.row_max.offset(row, head)] = maximum[lane];
+  } else {
+    const Vector<Real> none(-Kokkos::Experimental::infinity_v<Real>), zero(Real(0)), one(Real(1));
+    for (int at = 0; at < rows; at += width<Real>) {
+      const Vector<Real> total = load<Real>(sum + at);
+      const Vector<Real> base = load<Real>(top + at) * Vector<Real>(ln2);
+      alignas(64) Real lse[width<Real>];
+      store<Real>(lse, Kokkos::Experimental::condition(total == zero, none, base + log_of<Real>(total)));
+      store<Real>(sum + at, Kokkos::Experimental::condition(total == zero, zero, one / total));
+      for (int lane = 0; lane < std::min(width<Real>, rows - at); ++lane)
+        static_cast<Real*>(problem.lse.data)[problem.lse.offset(begin + at + lane, head)] = lse[lane];
     }
   }
+  for (int lane = 0; lane < rows && problem.row_max; ++lane)
+    static_cast<Real*>(problem.row_max.data)[problem.row_max.offset(begin + lane, head)] = highest[lane] * ln2;
 }
 
 }  // namespace caesura::host_simd

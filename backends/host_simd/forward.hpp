@@ -33,6 +33,7 @@ struct ForwardScratch {
   Real* scores;                ///< `(key_block, lanes)` of the slice at hand: S^T
   Word* weights;               ///< `(key_block / pack, lanes)`: P^T; where words are numbers, the memory of the scores
   Real *top, *sum;             ///< by lane: what weights are relative to (log2 units), and their sum
+  Real* highest;               ///< by lane: running maximum (log2 units), where the caller asks for it
   std::int32_t *first, *last;  ///< by lane of one head
 
   ForwardScratch(Arena& arena, const AttentionShape& shape, int heads) {
@@ -44,6 +45,7 @@ struct ForwardScratch {
     weights = take_weights<Words>(arena, scores, key_block, of_slice);
     top = arena.take<Real>(lanes * heads);
     sum = arena.take<Real>(lanes * heads);
+    highest = arena.take<Real>(lanes * heads);
     first = arena.take<std::int32_t>(lanes);
     last = arena.take<std::int32_t>(lanes);
   }
@@ -149,7 +151,7 @@ struct Forward {
       const portable::RowState<Real> state = problem.merge && lane < slice.rows
                                                  ? portable::resume_row<Real>(problem, slice.begin + lane, head)
                                                  : portable::RowState<Real>{};
-      scratch.top[work.lane + lane] = state.top;
+      scratch.top[work.lane + lane] = scratch.highest[work.lane + lane] = state.top;
       scratch.sum[work.lane + lane] = state.sum;
     }
     Real* const out = out_of(scratch, work);
@@ -185,7 +187,8 @@ struct Forward {
       block.adjust(problem.shape);
     };
     alignas(64) Real factor[lanes];
-    const bool rises = block.weigh(score, problem, scratch.top + work.lane, scratch.sum + work.lane, factor);
+    const bool rises = block.weigh(score, problem, scratch.top + work.lane, scratch.sum + work.lane,
+                                   scratch.highest + work.lane, factor);
     if (dropout.active()) block.drop(dropout, work.head, slice.begin);
     if (!block.is_full() && own.special) {
       accumulate_visible(scratch, work, own.v, block, factor);
@@ -273,7 +276,8 @@ struct Forward {
     const int lanes = slice.vectors * width<Real>;
     Real* const factor = scratch.sum + work.lane;
     const Write write = replacing<Scalar>(problem.shape.total_q, problem.shape.heads_q, problem.shape.dim_v);
-    finish_rows<Real>(problem, slice.begin, slice.rows, head, scratch.top + work.lane, factor);
+    finish_rows<Real>(problem, slice.begin, slice.rows, head, scratch.top + work.lane, scratch.highest + work.lane,
+                      factor);
     for (int lane = 0; lane < slice.rows; lane += width<Real>) {
       unpack_lanes<Scalar, Real>(problem.out, slice.begin + lane, std::min(width<Real>, slice.rows - lane), head,
                                  problem.shape.dim_v, out_of(scratch, work) + lane, lanes, load<Real>(factor + lane),

@@ -29,6 +29,7 @@ struct InPlaceScratch {
   Real* scores;                ///< `(key_block, lanes)`: S^T
   Word* weights;               ///< `(key_block / pack, lanes)`: P^T; where words are numbers, the memory of the scores
   Real *top, *sum;             ///< by lane: what weights are relative to (log2 units), and their sum
+  Real* highest;               ///< by lane: running maximum (log2 units), where the caller asks for it
   std::int32_t *first, *last;  ///< by lane
   Word *k, *v;                 ///< rows of a block that cannot be read in place
 
@@ -40,6 +41,7 @@ struct InPlaceScratch {
     weights = take_weights<Words>(arena, scores, key_block, lanes);
     top = arena.take<Real>(lanes);
     sum = arena.take<Real>(lanes);
+    highest = arena.take<Real>(lanes);
     first = arena.take<std::int32_t>(lanes);
     last = arena.take<std::int32_t>(lanes);
     k = arena.take<Word>(key_block * round_up(depth_qk, lanes));
@@ -138,13 +140,14 @@ struct ForwardInPlace {
         Words::pack == 1 ? portable::PairGradient<Real>::score_factor(shape) : Real(1), scratch.q, lanes);
     if (!problem.merge) {
       std::fill_n(scratch.top, lanes, -Kokkos::Experimental::infinity_v<Real>);
+      std::fill_n(scratch.highest, lanes, -Kokkos::Experimental::infinity_v<Real>);
       std::fill_n(scratch.sum, lanes, Real(0));
       return false;
     }
     for (int lane = 0; lane < lanes; ++lane) {
       const auto state = lane < slice.rows ? portable::resume_row<Real>(problem, slice.begin + lane, item.head)
                                            : portable::RowState<Real>{};
-      scratch.top[lane] = state.top;
+      scratch.top[lane] = scratch.highest[lane] = state.top;
       scratch.sum[lane] = state.sum;
       Real* const out = scratch.out + lane * columns_v();
       read_values<RealWords<Scalar>, Scalar>({problem.out, end, item.head, shape.dim_v}, slice.begin + lane, state.sum,
@@ -179,7 +182,7 @@ struct ForwardInPlace {
       block.adjust(shape);
     };
     alignas(64) Real factor[lanes];
-    block.weigh(score, problem, scratch.top, scratch.sum, factor);
+    block.weigh(score, problem, scratch.top, scratch.sum, scratch.highest, factor);
     if (dropout.active()) block.drop(dropout, item.head, slice.begin);
     const int columns = columns_v();
     if (keep) {
@@ -254,7 +257,7 @@ struct ForwardInPlace {
   void write(const Scratch& scratch, const Item& item) const {
     const Slice& slice = item.slice;
     const AttentionShape& shape = problem.shape;
-    finish_rows(problem, slice.begin, slice.rows, item.head, scratch.top, scratch.sum);
+    finish_rows(problem, slice.begin, slice.rows, item.head, scratch.top, scratch.highest, scratch.sum);
     const Write how = replacing<Scalar>(shape.total_q, shape.heads_q, shape.dim_v);
     for (int lane = 0; lane < slice.rows; ++lane) {
       write_values<Scalar>(problem.out, slice.begin + lane, item.head, 0, shape.dim_v, scratch.out + lane * columns_v(),

@@ -65,21 +65,23 @@ struct ScoreBlock {
   /// Scores become weights relative to \p top (by lane, log2 units), and join \p sum. Where a lane begins, or weights
   /// would be too large, top becomes its largest score; \p factor is what earlier weights have to be multiplied with.
   /// Returns whether that is not 1 everywhere. \p score makes the scores, once more if need be. Where the caller asks for
-  /// the largest scores, top follows them in any case.
+  /// the largest scores, \p highest follows them; nothing else depends on that.
   template <class Score>
-  bool weigh(const Score& score, const ForwardProblem& problem, Real* top, Real* sum, Real* factor) const {
+  bool weigh(const Score& score, const ForwardProblem& problem, Real* top, Real* sum, Real* highest,
+             Real* factor) const {
     const Real unit = adjusts_all(problem.shape) ? Real(1) : product_factor(problem.shape);
     alignas(64) Real part[lanes];
     score();
-    bool rises = problem.row_max || all_are(top, minus_infinity);
+    if (problem.row_max) follow(unit, highest);
+    bool rises = all_are(top, minus_infinity);
     if (rises) {
-      raise<false>(unit, part, bool(problem.row_max), top, factor);
+      raise<false>(unit, part, top, factor);
     } else {
       weigh(unit, top, part);
       rises = !fits(top, part);
       if (rises) {
         score();
-        raise<true>(unit, part, false, top, factor);
+        raise<true>(unit, part, top, factor);
       } else {
         std::fill_n(factor, lanes, Real(1));
       }
@@ -162,25 +164,23 @@ struct ScoreBlock {
     return true;
   }
 
-  /// Top becomes the largest score so far, or 0 where a lane begins with one close to it unless \p exact; \p judged: only
+  /// Top becomes the largest score so far, or 0 where a lane begins with one close to it; \p judged: only
   /// where weights relative to it, which sum up to \p part, do not fit.
   template <bool judged>
-  void raise(Real unit, [[maybe_unused]] const Real* part, bool exact, Real* top, Real* factor) const {
-    Vector<Real> highest[vectors], from[vectors], to[vectors];
-    find_maxima(highest);
+  void raise(Real unit, [[maybe_unused]] const Real* part, Real* top, Real* factor) const {
+    Vector<Real> from[vectors], to[vectors];
+    alignas(64) Real highest[lanes];
+    std::copy_n(top, lanes, highest);
+    follow(unit, highest);
     lane_bounds<Real>(first, last, lanes, origin, rows.end, from, to);
     const Vector<Real> zero(Real(0)), one(Real(1)), least(Real{least_begun_at_zero}),
         largest(Real{largest_begun_at_zero});
     for (int v = 0; v < vectors; ++v) {
       const int at = v * width<Real>;
       const Vector<Real> before = load<Real>(top + at);
-      Vector<Real> after = highest[v];
-      if constexpr (Words::pack > 1) after = after * Vector<Real>(unit);
-      after = larger<Real>(after, before);
-      if (!exact) {
-        const auto is_close = before == none() && least <= after && after <= largest && one < to[v] - from[v];
-        after = Kokkos::Experimental::condition(is_close, zero, after);
-      }
+      Vector<Real> after = load<Real>(highest + at);
+      const auto is_close = before == none() && least <= after && after <= largest && one < to[v] - from[v];
+      after = Kokkos::Experimental::condition(is_close, zero, after);
       if constexpr (judged)
         after = Kokkos::Experimental::condition(fitting(before, load<Real>(part + at)), before, after);
       store<Real>(factor + at, Kokkos::Experimental::condition(before == after, one, exp2_of<Real>(before - after)));
@@ -188,7 +188,8 @@ struct ScoreBlock {
     }
   }
 
-  void find_maxima(Vector<Real> (&highest)[vectors]) const {
+  /// \p highest, by lane in log2 units, follows the largest scores.
+  void follow([[maybe_unused]] Real unit, Real* highest) const {
     constexpr int chains = 4;
     Vector<Real> most[vectors][chains];
     for (int v = 0; v < vectors; ++v) {
@@ -202,8 +203,12 @@ struct ScoreBlock {
           most[v][i] = larger<Real>(load<Real>(scores + (r + i) * lanes + v * width<Real>), most[v][i]);
       }
     }
-    for (int v = 0; v < vectors; ++v)
-      highest[v] = larger<Real>(larger<Real>(most[v][0], most[v][1]), larger<Real>(most[v][2], most[v][3]));
+    for (int v = 0; v < vectors; ++v) {
+      Real* const at = highest + v * width<Real>;
+      Vector<Real> own = larger<Real>(larger<Real>(most[v][0], most[v][1]), larger<Real>(most[v][2], most[v][3]));
+      if constexpr (Words::pack > 1) own = own * Vector<Real>(unit);
+      store<Real>(at, larger<Real>(own, load<Real>(at)));
+    }
   }
 
   /// Scores become weights relative to \p top; \p part becomes their sum.

@@ -58,7 +58,6 @@ struct AttentionOptions {
   ViewRef k_positions = {};
   std::int32_t first_head = 0;
   /// Forward only, output: `(total_q, heads_q)`, the largest scaled, capped logit of each row (without sink), -inf if none.
-  /// Sums are then relative to it, so the other outputs may differ in their last bits.
   ViewRef row_max = {};
   /// Forward only. A sink must be in one of the calls that are merged, no matter which. `out` should be of the accumulator type.
   ResultMode results = ResultMode::overwrite;
