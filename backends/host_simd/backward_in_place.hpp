@@ -232,8 +232,8 @@ struct BackwardInPlace {
     const auto multiply_keys = [&](const Rows& rows, int dim, const Real* by, Real* to) {
       for (int p = 0; p < panels; ++p) {
         multiply_in_place<Words, portable::Left::rows, key_panel, 1, Start::zero>(
-            dim, rows.data + p * key_panel * rows.pitch, rows.pitch, by, lanes, to + p * key_panel * lanes, lanes,
-            ahead.now());
+            dim, rows.data + p * key_panel * rows.pitch, rows.pitch, by, lanes,
+            Kept<Real>{to + p * key_panel * lanes, lanes}, ahead.now());
         ahead.skip(dim);
       }
     };
@@ -282,9 +282,9 @@ struct BackwardInPlace {
   static void multiply_columns(int depth, const Real* a, const Real* b, std::int64_t b_pitch, Real* c, int columns,
                                Ahead& ahead) {
     const auto multiply = [&]<int vectors>(int at) {
-      multiply_in_place<Words, left, panel, vectors, Start::keep>(depth, a, lanes, b + at, b_pitch, c + at, columns,
-                                                                  ahead.now());
-      ahead.skip(vectors * depth);
+      multiply_in_place<Words, left, panel, vectors, Start::keep>(depth, a, lanes, b + at, b_pitch,
+                                                                  Kept<Real>{c + at, columns}, ahead.now());
+      ahead.skip(lines_a_step<left, vectors> * depth);
     };
     for (int at = 0; at < columns; at += 2 * lanes)
       at + lanes < columns ? multiply.template operator()<2>(at) : multiply.template operator()<1>(at);

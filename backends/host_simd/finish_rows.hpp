@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "backends/host_simd/pack.hpp"
 #include "backends/host_simd/vector.hpp"
 #include "backends/portable/row_state.hpp"
 
@@ -25,8 +26,15 @@ void finish_rows(const ForwardProblem& problem, std::int64_t begin, int rows, in
       alignas(64) Real lse[width<Real>];
       store<Real>(lse, Kokkos::Experimental::condition(total == zero, none, base + log_of<Real>(total)));
       store<Real>(sum + at, Kokkos::Experimental::condition(total == zero, zero, one / total));
-      for (int lane = 0; lane < std::min(width<Real>, rows - at); ++lane)
-        static_cast<Real*>(problem.lse.data)[problem.lse.offset(begin + at + lane, head)] = lse[lane];
+      const int count = std::min(width<Real>, rows - at);
+      const TensorRef& to = problem.lse;
+      if (in_a_batch(to, begin + at, count)) {
+        Real* const first = static_cast<Real*>(to.data) + to.offset(begin + at, head);
+        for (int lane = 0; lane < count; ++lane) first[lane * to.row_stride] = lse[lane];
+      } else {
+        for (int lane = 0; lane < count; ++lane)
+          static_cast<Real*>(to.data)[to.offset(begin + at + lane, head)] = lse[lane];
+      }
     }
   }
   for (int lane = 0; lane < rows && problem.row_max; ++lane)

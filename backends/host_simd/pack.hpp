@@ -55,8 +55,18 @@ bool is_special(const Real* values, int count) {
 /// \p count values of a row times \p factor. Returns whether one is infinite or NaN.
 template <class Real, class From, class To>
 bool convert_row(const From* __restrict from, int count, Real factor, To* __restrict to) {
-  int special = 0;
-  for (int i = 0; i < count; ++i) {
+  int i = 0, special = 0;
+  if constexpr (std::is_same_v<From, half> && std::is_same_v<To, Real>) {  // compilers convert bfloat16 as well
+    const Vector<Real> zero(Real(0));
+    Vector<Real> sum = zero;  // an infinity or NaN times 0 is not 0
+    for (; i + width<Real> <= count; i += width<Real>) {
+      const Vector<Real> value = load_converted<Real>(from + i);
+      sum = Kokkos::fma(value, zero, sum);
+      store<Real>(to + i, value * Vector<Real>(factor));
+    }
+    special |= !Kokkos::Experimental::all_of(sum == zero);
+  }
+  for (; i < count; ++i) {
     const auto value = static_cast<Real>(from[i]);
     special |= is_special(value);
     to[i] = static_cast<To>(factor * value);
@@ -259,7 +269,13 @@ KOKKOS_FORCEINLINE_FUNCTION void write_row(Value* to, const Real* from, Real fac
         stream_line(to + done, factor * line + Real(0));
       } else {
         alignas(line_bytes) Value line[of_line];
-        for (int j = 0; j < of_line; ++j) line[j] = value(done + j);
+        if constexpr (std::is_same_v<Value, half>) {
+          for (int j = 0; j < of_line; j += width<Real>)
+            store_converted<Real>(
+                line + j, Kokkos::fma(load<Real>(from + done + j), Vector<Real>(factor), Vector<Real>(Real(0))));
+        } else {
+          for (int j = 0; j < of_line; ++j) line[j] = value(done + j);
+        }
         stream_line(to + done, static_cast<const void*>(line));
       }
     }

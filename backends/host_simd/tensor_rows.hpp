@@ -74,8 +74,11 @@ class Ahead {
           static_cast<int>(rows), (span.dim * size + line_bytes - 1) / line_bytes};
     });
   }
-  /// Those that come next; more can be asked for than there are.
-  AheadRows now() const { return parts_[static_cast<std::size_t>(at_)]; }
+  /// Those that come next. More can be asked for than there are: then it is one line again and again, which is at hand.
+  AheadRows now() const {
+    const AheadRows& part = parts_[static_cast<std::size_t>(at_)];
+    return part.rows > 0 ? part : AheadRows{.first = reinterpret_cast<const char*>(this)};
+  }
   /// \p lines lines of `now` were asked for.
   KOKKOS_FORCEINLINE_FUNCTION void skip(int lines) {
     AheadRows& part = parts_[static_cast<std::size_t>(at_)];

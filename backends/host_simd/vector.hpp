@@ -5,6 +5,7 @@
 
 #include "backends/host_vector.hpp"
 #include "backends/portable/math.hpp"
+#include <caesura/scalar.hpp>
 
 #include <Kokkos_Core.hpp>
 #include <Kokkos_SIMD.hpp>
@@ -53,10 +54,38 @@ template <class Real, class From>
 KOKKOS_FORCEINLINE_FUNCTION Vector<Real> load_converted(const From* from) {
   if constexpr (std::is_same_v<From, Real>) {
     return load<Real>(from);
+#if defined(__AVX512F__)
+  } else if constexpr (std::is_same_v<From, half>) {
+    return Vector<Real>(_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))));
+#elif defined(__AVX2__) && defined(__F16C__)
+  } else if constexpr (std::is_same_v<From, half>) {
+    return Vector<Real>(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
+#endif
   } else {
     alignas(64) Real values[width<Real>];
     for (int i = 0; i < width<Real>; ++i) values[i] = static_cast<Real>(from[i]);
     return load<Real>(values);
+  }
+}
+
+/// A vector as neighbors of another type.
+template <class Real, class To>
+KOKKOS_FORCEINLINE_FUNCTION void store_converted(To* to, const Vector<Real>& value) {
+  if constexpr (std::is_same_v<To, Real>) {
+    store<Real>(to, value);
+#if defined(__AVX512F__)
+  } else if constexpr (std::is_same_v<To, half>) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                        _mm512_cvtps_ph(static_cast<__m512>(value), _MM_FROUND_TO_NEAREST_INT));
+#elif defined(__AVX2__) && defined(__F16C__)
+  } else if constexpr (std::is_same_v<To, half>) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
+                     _mm256_cvtps_ph(static_cast<__m256>(value), _MM_FROUND_TO_NEAREST_INT));
+#endif
+  } else {
+    alignas(64) Real values[width<Real>];
+    store<Real>(values, value);
+    for (int i = 0; i < width<Real>; ++i) to[i] = static_cast<To>(values[i]);
   }
 }
 
