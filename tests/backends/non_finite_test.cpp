@@ -88,6 +88,38 @@ TYPED_TEST(NonFinite, NansStayInTheirDocument) {
   }
 }
 
+TYPED_TEST(NonFinite, RowsBeforeAValueDoNotMeetIt) {
+  // Document 0 has its value among the keys of its last rows alone, document 2 in its first ones.
+  for (const std::int64_t dim_v : {40, 64}) {
+    const Problem clean(Mask::from_documents(Documents::from_lengths({30, 20, 30, 7})), {4, 2, 24, dim_v}, 66);
+    const Results expected = expected_results(clean);
+    for (const std::int64_t key : {27, 12, 53, 75}) {
+      const std::int64_t end = key < 30 ? 30 : 80;
+      for (const double value : {nan, std::numeric_limits<double>::infinity()}) {
+        Problem problem = clean;
+        problem.v(key, 1, 5) = value;
+        for (const std::string& name : kernel_names(scalar_type_v<TypeParam>)) {
+          SCOPED_TRACE(text(name, ", dim of v ", dim_v, ", ", value, " in key ", key));
+          const AttentionPlan<Space> plan(Space(), problem.mask);
+          DeviceCase<TypeParam> device(problem);
+          device.options.variant = name;
+          device.forward(Space(), plan);
+          Space().fence();
+          Results got = expected;
+          got.out = device.out.download();
+          for (std::int64_t row = key; row < end; ++row) {
+            for (std::int64_t head = 2; head < 4; ++head) {
+              EXPECT_FALSE(std::isfinite(got.out(row, head, 5)));
+              got.out(row, head, 5) = expected.out(row, head, 5);
+            }
+          }
+          expect_close(clean, expected, got, scalar_type_v<TypeParam>, scalar_type_v<TypeParam>, name);
+        }
+      }
+    }
+  }
+}
+
 TYPED_TEST(NonFinite, ValuesThatNobodySeesAreNeverMixedIn) {
   // Keys 40 to 59 and 100 to 119 are seen by no row; rows 50 to 59 see nothing.
   const std::vector<BandSlice> slices = {BandSlice::full({0, 50}, {0, 40}), BandSlice::causal({60, 130}, {60, 100}),
