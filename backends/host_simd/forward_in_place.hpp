@@ -275,7 +275,7 @@ struct ForwardInPlace {
     const int depth = words_of(problem.shape.dim_qk, Words::pack);
     multiply_in_place<Words, portable::Left::rows, rows, slices, Start::zero>(
         depth, k.data + begin * k.pitch, k.pitch, own.q, Scratch::q_pitch,
-        Kept<Real>{own.scores + begin * lanes, lanes, Scratch::scores_pitch}, ahead.now());
+        Kept<Real, Scratch::scores_pitch>{own.scores + begin * lanes, lanes}, ahead.now());
     ahead.skip(lines_a_step<portable::Left::rows, slices> * depth);
   }
 

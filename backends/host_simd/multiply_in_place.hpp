@@ -17,11 +17,10 @@ template <portable::Left left, int vectors>
 inline constexpr int lines_a_step = left == portable::Left::rows ? 1 : vectors;
 
 /// Products that stay in memory: that of row i and vector v at `to + i * pitch + v * vector_pitch`.
-template <class Real>
+template <class Real, int vector_pitch = width<Real>>
 struct Kept {
   Real* to;
   std::int64_t pitch;
-  std::int64_t vector_pitch = width<Real>;
 
   KOKKOS_FORCEINLINE_FUNCTION Vector<Real> before(int i, int v) const {
     return load<Real>(to + i * pitch + v * vector_pitch);
@@ -73,7 +72,7 @@ struct Finished {
 /// are in words.
 template <class Words, portable::Left left, int rows, int vectors, Start start, class Result>
 [[gnu::noinline]] void multiply_in_place(int depth, const typename Words::Word* a, std::int64_t a_pitch,
-                                         const typename Words::Word* b, std::int64_t b_pitch, const Result& result,
+                                         const typename Words::Word* b, std::int64_t b_pitch, Result result,
                                          const AheadRows& ahead) {
   using Word = typename Words::Word;
   using Real = typename Words::Real;
