@@ -3,12 +3,11 @@
 
 #pragma once
 
-#include "backends/host_simd/finish_rows.hpp"
 #include "backends/host_simd/packed_keys.hpp"
+#include "backends/host_simd/row_states.hpp"
 #include "backends/host_simd/score_block.hpp"
 #include "backends/host_simd/slices.hpp"
 #include "backends/portable/backward.hpp"
-#include "backends/portable/row_state.hpp"
 
 // Forward for host vectors: AVX2, AVX-512, NEON. Queries are lanes, S^T = K Q^T and O^T = V^T P^T, so that the softmax is
 // vertical; both products are one register-blocked kernel over packed factors. Limited by the FMA (or dot-product)
@@ -147,13 +146,8 @@ struct Forward {
       pack_rows<Words, Scalar, width<Real>>({problem.q, end, head, problem.shape.dim_qk}, slice.begin + lane, factor,
                                             q_of(scratch, work) + lane, lanes);
     }
-    for (int lane = 0; lane < lanes; ++lane) {
-      const portable::RowState<Real> state = problem.merge && lane < slice.rows
-                                                 ? portable::resume_row<Real>(problem, slice.begin + lane, head)
-                                                 : portable::RowState<Real>{};
-      scratch.top[work.lane + lane] = scratch.highest[work.lane + lane] = state.top;
-      scratch.sum[work.lane + lane] = state.sum;
-    }
+    begin_rows(problem, slice.begin, slice.rows, lanes, head, scratch.top + work.lane, scratch.highest + work.lane,
+               scratch.sum + work.lane);
     Real* const out = out_of(scratch, work);
     if (!problem.merge) {
       std::fill_n(out, lanes * keys.columns_v, Real(0));
@@ -221,13 +215,14 @@ struct Forward {
     }
   }
 
-  /// O^T, times \p factor by lane (`Start::scaled`), grows by V^T P^T: of all rows that a vector sees, as above.
+  /// O^T, times \p factor by lane (`Start::scaled`), grows by V^T P^T: of all rows that a vector sees, as above. Each part is
+  /// a sum of its own; where bits must not depend on a row's neighbors there is one: what a lane does not see weighs 0.
   template <int vectors, Start start, int seeing = vectors>
   void accumulate(const Scratch& scratch, const Work& work, const KeysOfBlock<Words>& own,
                   const ScoreBlock<Words, vectors>& block, int begin, Share share, const Real* factor) const {
     constexpr int lanes = vectors * width<Real>, lane = (vectors - seeing) * width<Real>;
     constexpr int depth_of_block = key_block / Words::pack;
-    const int end = block.end_of(vectors - seeing + 1, begin);
+    const int end = problem.aligned_steps ? block.rows.end : block.end_of(vectors - seeing + 1, begin);
     multiply_panels<Words, seeing, start>({.panels = keys.columns_v / panel,
                                            .depth = (end - begin) / Words::pack,
                                            .a = own.v + begin / Words::pack * panel,

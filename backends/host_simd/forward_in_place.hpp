@@ -3,11 +3,10 @@
 
 #pragma once
 
-#include "backends/host_simd/finish_rows.hpp"
 #include "backends/host_simd/multiply_in_place.hpp"
+#include "backends/host_simd/row_states.hpp"
 #include "backends/host_simd/score_block.hpp"
 #include "backends/host_simd/slices_in_place.hpp"
-#include "backends/portable/row_state.hpp"
 
 // Forward where each key is read by few rows: short documents, narrow windows. Keys and values are read where they lie,
 // S^T = K Q^T with queries as lanes, O = P V with columns as lanes: only Q is transposed, rows of O are written as they
@@ -129,6 +128,7 @@ struct ForwardInPlace {
       scores[s] = scores_of(item.scratch.slices[s], item.keys);
     }
     const auto [k, v] = rows_of(item, item.keys);
+    const Write how = how_written();
     Ahead ahead = ahead_of(item, item.keys);
     if (item.count == 1) {
       multiply_keys(scores[0].rows, item.scratch.slices[0], k, ahead);
@@ -152,7 +152,7 @@ struct ForwardInPlace {
                                            .count = own.slice.rows - lane,
                                            .columns = problem.shape.dim_v - c,
                                            .factor = own.sum + lane,
-                                           .how = how_written(),
+                                           .how = how,
                                            .check = check};
             },
             ahead);
@@ -194,22 +194,13 @@ struct ForwardInPlace {
     pack_rows<Words, Scalar, lanes, Prefetch::nothing>(
         {problem.q, shape.total_q, item.head, shape.dim_qk}, slice.begin,
         Words::pack == 1 ? portable::PairGradient<Real>::score_factor(shape) : Real(1), own.q, Scratch::q_pitch);
-    if (!problem.merge) {
-      std::fill_n(own.top, lanes, -Kokkos::Experimental::infinity_v<Real>);
-      std::fill_n(own.highest, lanes, -Kokkos::Experimental::infinity_v<Real>);
-      std::fill_n(own.sum, lanes, Real(0));
-      return false;
-    }
-    for (int lane = 0; lane < lanes; ++lane) {
-      const auto state = lane < slice.rows ? portable::resume_row<Real>(problem, slice.begin + lane, item.head)
-                                           : portable::RowState<Real>{};
-      own.top[lane] = own.highest[lane] = state.top;
-      own.sum[lane] = state.sum;
+    begin_rows(problem, slice.begin, slice.rows, lanes, item.head, own.top, own.highest, own.sum);
+    for (int lane = 0; lane < lanes && problem.merge; ++lane) {
       read_values<RealWords<Scalar>, Scalar>({problem.out, slice.begin + slice.rows, item.head, shape.dim_v},
-                                             slice.begin + lane, state.sum, columns_v(),
+                                             slice.begin + lane, own.sum[lane], columns_v(),
                                              item.scratch.out + lane * columns_v());
     }
-    return true;
+    return problem.merge;
   }
 
   /// The keys \p range for one slice and the head at hand.

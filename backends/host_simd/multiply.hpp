@@ -32,7 +32,8 @@ struct Block {
 
 using portable::Start;
 
-/// `c(i, lane) = start + sum over r of a(i, r) * b(r, lane)`, r in order, for panels of `Block::rows` rows i.
+/// `c(i, lane) = start + sum over r of a(i, r) * b(r, lane)`, r in order, for panels of `Block::rows` rows i. What c held
+/// joins the sums last, asked for at first: products that begin with it wait for it (a forward 0.99x, a backward up to 0.98x).
 template <class Words>
 struct Product {
   using Word = typename Words::Word;
@@ -69,13 +70,8 @@ template <class Words, int vectors, int row_step, int depth_step, Start start>
     for (int i = 0; i < rows; ++i) {
 #pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v) {
-        if constexpr (start == Start::zero) {
-          sum[i][v] = Vector<Real>(Real(0));
-        } else {
-          sum[i][v] = load<Real>(c + i * c_pitch + v * width<Real>);
-          if constexpr (start == Start::scaled) sum[i][v] = sum[i][v] * load<Real>(product.factor + v * width<Real>);
-          if constexpr (start == Start::keep) __builtin_prefetch(c + (rows + i) * c_pitch + v * width<Real>, 1, 3);
-        }
+        sum[i][v] = Vector<Real>(Real(0));
+        if constexpr (start != Start::zero) __builtin_prefetch(c + i * c_pitch + v * width<Real>, 1, 3);
       }
     }
     const Word *a = product.a + p * product.a_panel, *b = product.b;
@@ -108,7 +104,14 @@ template <class Words, int vectors, int row_step, int depth_step, Start start>
 #pragma GCC unroll 8
     for (int i = 0; i < rows; ++i) {
 #pragma GCC unroll 4
-      for (int v = 0; v < vectors; ++v) store<Real>(c + i * c_pitch + v * width<Real>, sum[i][v]);
+      for (int v = 0; v < vectors; ++v) {
+        Real* const at = c + i * c_pitch + v * width<Real>;
+        Vector<Real> total = sum[i][v];
+        if constexpr (start == Start::keep) total = load<Real>(at) + total;
+        if constexpr (start == Start::scaled)
+          total = Kokkos::fma(load<Real>(at), load<Real>(product.factor + v * width<Real>), total);
+        store<Real>(at, total);
+      }
     }
   }
 }

@@ -67,7 +67,7 @@ struct Finished {
   }
 };
 
-/// `c(i, lane) = start + sum over r of a(i, r) * b(r, lane)`, r in order, for \p rows rows i and \p vectors vectors of lanes.
+/// `c(i, lane) = start + sum over r of a(i, r) * b(r, lane)` as in `Product`, for \p rows rows i and \p vectors vectors of lanes.
 /// \p result takes c, and knows what it was where \p start keeps it. \p left says what `a_pitch` lies between. Pitches
 /// are in words.
 template <class Words, portable::Left left, int rows, int vectors, Start start, class Result>
@@ -84,13 +84,7 @@ template <class Words, portable::Left left, int rows, int vectors, Start start, 
 #pragma GCC unroll 16
   for (int i = 0; i < rows; ++i) {
 #pragma GCC unroll 4
-    for (int v = 0; v < vectors; ++v) {
-      if constexpr (start == Start::zero) {
-        sum[i][v] = Vector<Real>(Real(0));
-      } else {
-        sum[i][v] = result.before(i, v);
-      }
-    }
+    for (int v = 0; v < vectors; ++v) sum[i][v] = Vector<Real>(Real(0));
   }
   const Word* group[groups];
 #pragma GCC unroll 4
@@ -121,6 +115,13 @@ template <class Words, portable::Left left, int rows, int vectors, Start start, 
 #pragma GCC unroll 4
     for (int g = 0; g < groups; ++g) group[g] += by_rows ? 1 : a_pitch;
     b += b_pitch;
+  }
+  if constexpr (start == Start::keep) {  // last, as in `Product`
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i) {
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) sum[i][v] = result.before(i, v) + sum[i][v];
+    }
   }
   result.template take<rows, vectors>(sum);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "backends/host_simd/key_source.hpp"
+#include "backends/host_simd/row_states.hpp"
 #include "backends/host_simd/slices.hpp"
 #include "backends/host_tile/block_products.hpp"
 #include "backends/host_tile/packed_keys.hpp"
@@ -158,13 +159,8 @@ struct Forward {
     for (int lane = 0; lane < lanes; lane += tile_columns)
       pack_lanes({problem.q, end, work.head, problem.shape.dim_qk}, slice.begin + lane, q_of(scratch, work) + lane,
                  lanes);
-    for (int lane = 0; lane < lanes; ++lane) {
-      const portable::RowState<float> state = problem.merge && lane < slice.rows
-                                                  ? portable::resume_row<float>(problem, slice.begin + lane, work.head)
-                                                  : portable::RowState<float>{};
-      scratch.top[work.lane + lane] = scratch.highest[work.lane + lane] = state.top;
-      scratch.sum[work.lane + lane] = state.sum;
-    }
+    host_simd::begin_rows(problem, slice.begin, slice.rows, lanes, work.head, scratch.top + work.lane,
+                          scratch.highest + work.lane, scratch.sum + work.lane);
     float* const out = out_of(scratch, work);
     std::fill_n(out, lanes * keys.columns_v, 0.0F);
     if (!problem.merge) return;

@@ -7,10 +7,29 @@
 #include "backends/host_simd/vector.hpp"
 #include "backends/portable/row_state.hpp"
 
+#include <algorithm>
+
+// What rows begin with and end with, as lanes of whole vectors.
+
 namespace caesura::host_simd {
 
-/// `portable::finish_row` of \p rows rows from \p begin, lanes of whole vectors; \p sum becomes what O has to be multiplied with.
-/// Sums are relative to \p top; \p highest are the maxima.
+/// The states of \p lanes lanes, of which \p rows are rows, from \p begin: those of earlier results where these are merged.
+template <class Real>
+void begin_rows(const ForwardProblem& problem, std::int64_t begin, int rows, int lanes, int head, Real* top,
+                Real* highest, Real* sum) {
+  const portable::RowState<Real> none;
+  std::fill_n(top, lanes, none.top);
+  std::fill_n(sum, lanes, none.sum);
+  for (int lane = 0; lane < rows && problem.merge; ++lane) {
+    const auto state = portable::resume_row<Real>(problem, begin + lane, head);
+    top[lane] = state.top;
+    sum[lane] = state.sum;
+  }
+  std::copy_n(top, lanes, highest);
+}
+
+/// `portable::finish_row` of \p rows rows from \p begin; \p sum becomes what O has to be multiplied with. Sums are relative to
+/// \p top; \p highest are the maxima.
 template <class Real>
 void finish_rows(const ForwardProblem& problem, std::int64_t begin, int rows, int head, const Real* top,
                  const Real* highest, Real* sum) {
@@ -28,12 +47,11 @@ void finish_rows(const ForwardProblem& problem, std::int64_t begin, int rows, in
       store<Real>(sum + at, Kokkos::Experimental::condition(total == zero, zero, one / total));
       const int count = std::min(width<Real>, rows - at);
       const TensorRef& to = problem.lse;
-      if (in_a_batch(to, begin + at, count)) {
-        Real* const first = static_cast<Real*>(to.data) + to.offset(begin + at, head);
-        for (int lane = 0; lane < count; ++lane) first[lane * to.row_stride] = lse[lane];
-      } else {
-        for (int lane = 0; lane < count; ++lane)
-          static_cast<Real*>(to.data)[to.offset(begin + at + lane, head)] = lse[lane];
+      const bool together = in_a_batch(to, begin + at, count);
+      const std::int64_t first = to.offset(begin + at, head);
+      for (int lane = 0; lane < count; ++lane) {
+        const std::int64_t offset = together ? first + lane * to.row_stride : to.offset(begin + at + lane, head);
+        static_cast<Real*>(to.data)[offset] = lse[lane];
       }
     }
   }
