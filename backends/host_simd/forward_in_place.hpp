@@ -138,8 +138,8 @@ struct ForwardInPlace {
     alignas(64) Real check[lanes] = {};
     for (int s = 0; s < item.count; ++s) {
       const OfSlice& own = item.scratch.slices[s];
-      alignas(64) Real factor[lanes];
-      weigh(scores[s], own, item.head, factor, [] {});  // the products are there; rows begin, so they are taken once
+      scores[s].weigh_all(problem, own.top, own.sum, own.highest);
+      if (dropout.active()) scores[s].drop(dropout, item.head, own.slice.begin);
       finish(own, item.head);
       with_type<Scalar>(problem.out, [&, &v = v](auto type) {
         using Value = decltype(type);

@@ -94,6 +94,19 @@ struct ScoreBlock {
     return rises;
   }
 
+  /// The same where these are all scores that the lanes have, products so far: nothing was before them.
+  void weigh_all(const ForwardProblem& problem, Real* top, Real* sum, Real* highest) const {
+    const bool adjusted = adjusts_all(problem.shape);
+    if (adjusted) adjust(problem.shape);
+    const Real unit = adjusted ? Real(1) : product_factor(problem.shape);
+    const Bounds bounds(*this);
+    std::fill_n(highest, lanes, minus_infinity);
+    adjusted || is_full() ? follow<false>(unit, bounds, highest) : follow<true>(unit, bounds, highest);
+    for (int v = 0; v < vectors; ++v)
+      store<Real>(top + v * width<Real>, base_of(load<Real>(highest + v * width<Real>), bounds.to[v] - bounds.from[v]));
+    weigh<true>(unit, top, sum);
+  }
+
   /// \p query is that of the first lane.
   void drop(const portable::DropoutRule& dropout, int head, std::int64_t query) const {
     const auto keep_scale = static_cast<Real>(dropout.keep_scale());
@@ -120,9 +133,17 @@ struct ScoreBlock {
  private:
   static constexpr Real minus_infinity = -Kokkos::Experimental::infinity_v<Real>;
 
-  [[gnu::noinline]] void adjust(Real cap, [[maybe_unused]] Real unit) const {
+  /// By lane: the rows that it sees.
+  struct Bounds {
     Vector<Real> from[vectors], to[vectors];
-    lane_bounds<Real>(first, last, lanes, origin, rows.end, from, to);
+
+    explicit Bounds(const ScoreBlock& block) {
+      lane_bounds<Real>(block.first, block.last, lanes, block.origin, block.rows.end, from, to);
+    }
+  };
+
+  [[gnu::noinline]] void adjust(Real cap, [[maybe_unused]] Real unit) const {
+    const Bounds bounds(*this);
     for (int r = rows.begin; r < rows.end; ++r) {
       const bool partial = origin + r < core.begin || origin + r >= core.end;
       for (int v = 0; v < vectors; ++v) {
@@ -130,7 +151,7 @@ struct ScoreBlock {
         Vector<Real> score = load<Real>(at);
         if constexpr (Words::pack > 1) score = score * Vector<Real>(unit);
         if (cap > 0) score = Vector<Real>(cap) * tanh_of<Real>(score);
-        if (partial) score = where_visible<Real>(static_cast<Real>(r), from[v], to[v], score, none());
+        if (partial) score = where_visible<Real>(static_cast<Real>(r), bounds.from[v], bounds.to[v], score, none());
         store<Real>(at, score);
       }
     }
@@ -164,23 +185,27 @@ struct ScoreBlock {
     return true;
   }
 
+  /// What weights of a lane become relative to that begins with this largest score and sees so many keys.
+  static Vector<Real> base_of(const Vector<Real>& highest, const Vector<Real>& keys) {
+    const Vector<Real> zero(Real(0)), one(Real(1)), least(Real{least_begun_at_zero}),
+        largest(Real{largest_begun_at_zero});
+    return Kokkos::Experimental::condition(least <= highest && highest <= largest && one < keys, zero, highest);
+  }
+
   /// Top becomes the largest score so far, or 0 where a lane begins with one close to it; \p judged: only
   /// where weights relative to it, which sum up to \p part, do not fit.
   template <bool judged>
   void raise(Real unit, [[maybe_unused]] const Real* part, Real* top, Real* factor) const {
-    Vector<Real> from[vectors], to[vectors];
+    const Bounds bounds(*this);
     alignas(64) Real highest[lanes];
     std::copy_n(top, lanes, highest);
     follow(unit, highest);
-    lane_bounds<Real>(first, last, lanes, origin, rows.end, from, to);
-    const Vector<Real> zero(Real(0)), one(Real(1)), least(Real{least_begun_at_zero}),
-        largest(Real{largest_begun_at_zero});
+    const Vector<Real> one(Real(1));
     for (int v = 0; v < vectors; ++v) {
       const int at = v * width<Real>;
       const Vector<Real> before = load<Real>(top + at);
       Vector<Real> after = load<Real>(highest + at);
-      const auto is_close = before == none() && least <= after && after <= largest && one < to[v] - from[v];
-      after = Kokkos::Experimental::condition(is_close, zero, after);
+      after = Kokkos::Experimental::condition(before == none(), base_of(after, bounds.to[v] - bounds.from[v]), after);
       if constexpr (judged)
         after = Kokkos::Experimental::condition(fitting(before, load<Real>(part + at)), before, after);
       store<Real>(factor + at, Kokkos::Experimental::condition(before == after, one, exp2_of<Real>(before - after)));
@@ -189,8 +214,13 @@ struct ScoreBlock {
   }
 
   /// \p highest, by lane in log2 units, follows the largest scores.
-  void follow([[maybe_unused]] Real unit, Real* highest) const {
+  void follow(Real unit, Real* highest) const { follow<false>(unit, Bounds(*this), highest); }
+
+  /// \p masks: scores that are not visible become -inf before.
+  template <bool masks>
+  void follow([[maybe_unused]] Real unit, [[maybe_unused]] const Bounds& bounds, Real* highest) const {
     constexpr int chains = 4;
+    [[maybe_unused]] Vector<Real> key(static_cast<Real>(rows.begin));
     Vector<Real> most[vectors][chains];
     for (int v = 0; v < vectors; ++v) {
       for (int i = 0; i < chains; ++i) most[v][i] = none();
@@ -199,8 +229,16 @@ struct ScoreBlock {
 #pragma GCC unroll 4
       for (int i = 0; i < chains; ++i) {
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; ++v)
-          most[v][i] = larger<Real>(load<Real>(scores + (r + i) * lanes + v * width<Real>), most[v][i]);
+        for (int v = 0; v < vectors; ++v) {
+          Real* const at = scores + (r + i) * lanes + v * width<Real>;
+          Vector<Real> score = load<Real>(at);
+          if constexpr (masks) {
+            score = where_visible<Real>(key, bounds.from[v], bounds.to[v], score, none());
+            store<Real>(at, score);
+          }
+          most[v][i] = larger<Real>(score, most[v][i]);
+        }
+        if constexpr (masks) key = key + Vector<Real>(Real(1));
       }
     }
     for (int v = 0; v < vectors; ++v) {

@@ -277,10 +277,10 @@ KOKKOS_FORCEINLINE_FUNCTION Vector<Real> tanh_of(const Vector<Real>& x) {
 
 /// \p value where `first <= key < last`, else \p other; all in the same origin, exact in Real.
 template <class Real>
-KOKKOS_FORCEINLINE_FUNCTION Vector<Real> where_visible(Real key, const Vector<Real>& first, const Vector<Real>& last,
-                                                       const Vector<Real>& value, const Vector<Real>& other) {
-  const Vector<Real> at(key);
-  return Kokkos::Experimental::condition((first <= at) && (at < last), value, other);
+KOKKOS_FORCEINLINE_FUNCTION Vector<Real> where_visible(const Vector<Real>& key, const Vector<Real>& first,
+                                                       const Vector<Real>& last, const Vector<Real>& value,
+                                                       const Vector<Real>& other) {
+  return Kokkos::Experimental::condition((first <= key) && (key < last), value, other);
 }
 
 namespace impl {
