@@ -10,7 +10,6 @@
 #include "backends/host_tile/packed_keys.hpp"
 #include "backends/host_tile/softmax.hpp"
 #include "backends/portable/backward.hpp"
-#include "backends/portable/row_state.hpp"
 
 // Forward of bfloat16 by AMX tiles: S^T = K Q^T and O^T += V^T P^T as in host_simd, queries in lanes, the softmax
 // vertical. While vectors make weights of one group's scores, tiles make the next group's; the output has the core to
@@ -363,15 +362,8 @@ struct Forward {
     float* const factor = scratch.sum + work.lane;
     const auto write =
         host_simd::replacing<bfloat16>(problem.shape.total_q, problem.shape.heads_q, problem.shape.dim_v);
-    for (int lane = 0; lane < slice.rows; ++lane) {
-      const std::int64_t row = slice.begin + lane;
-      factor[lane] =
-          portable::finish_row<float>(problem, row, work.head, {scratch.top[work.lane + lane], factor[lane]});
-      // Not what weights are relative to: the largest one.
-      if (problem.row_max)
-        static_cast<float*>(problem.row_max.data)[problem.row_max.offset(row, work.head)] =
-            scratch.highest[work.lane + lane] * static_cast<float>(Kokkos::numbers::ln2);
-    }
+    host_simd::finish_rows(problem, slice.begin, slice.rows, work.head, scratch.top + work.lane,
+                           scratch.highest + work.lane, factor);
     for (int lane = 0; lane < slice.rows; lane += size) {
       const int rows = std::min(size, slice.rows - lane), dim = problem.shape.dim_v;
       const float* const out = out_of(scratch, work) + lane;
