@@ -124,7 +124,7 @@ struct ForwardInPlace {
   bool attend_at_once(Item& item) const {
     Scores scores[joined_slices];
     for (int s = 0; s < item.count; ++s) {
-      start(item, item.scratch.slices[s]);
+      pack_queries(item, item.scratch.slices[s]);
       scores[s] = scores_of(item.scratch.slices[s], item.keys);
     }
     const auto [k, v] = rows_of(item, item.keys);
@@ -165,7 +165,8 @@ struct ForwardInPlace {
   /// if pairs are taken one by one.
   bool attend(Item& item, OfSlice& own, bool pair_by_pair) const {
     Real* const out = item.scratch.out;
-    bool keep = start(item, own);
+    pack_queries(item, own);
+    bool keep = begin(item, own);
     for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer) {
       if (item.layer != layer) own.load(problem.rows.intervals, layer);
       item.layer = layer;
@@ -186,17 +187,20 @@ struct ForwardInPlace {
     return finite;
   }
 
-  /// Returns whether there is an earlier O.
-  bool start(const Item& item, const OfSlice& own) const {
-    const Slice& slice = own.slice;
+  void pack_queries(const Item& item, const OfSlice& own) const {
     const AttentionShape& shape = problem.shape;
     // The head before this one asked for these rows (`ahead_of`).
     pack_rows<Words, Scalar, lanes, Prefetch::nothing>(
-        {problem.q, shape.total_q, item.head, shape.dim_qk}, slice.begin,
+        {problem.q, shape.total_q, item.head, shape.dim_qk}, own.slice.begin,
         Words::pack == 1 ? portable::PairGradient<Real>::score_factor(shape) : Real(1), own.q, Scratch::q_pitch);
+  }
+
+  /// Returns whether there is an earlier O.
+  bool begin(const Item& item, const OfSlice& own) const {
+    const Slice& slice = own.slice;
     begin_rows(problem, slice.begin, slice.rows, lanes, item.head, own.top, own.highest, own.sum);
     for (int lane = 0; lane < lanes && problem.merge; ++lane) {
-      read_values<RealWords<Scalar>, Scalar>({problem.out, slice.begin + slice.rows, item.head, shape.dim_v},
+      read_values<RealWords<Scalar>, Scalar>({problem.out, slice.begin + slice.rows, item.head, problem.shape.dim_v},
                                              slice.begin + lane, own.sum[lane], columns_v(),
                                              item.scratch.out + lane * columns_v());
     }

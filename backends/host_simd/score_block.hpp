@@ -72,7 +72,7 @@ struct ScoreBlock {
     const Real unit = adjusts_all(problem.shape) ? Real(1) : product_factor(problem.shape);
     alignas(64) Real part[lanes];
     score();
-    if (problem.row_max) follow(unit, highest);
+    if (problem.row_max) follow<false>(unit, Bounds(*this), highest);
     bool rises = all_are(top, minus_infinity);
     if (rises) {
       raise<false>(unit, part, top, factor);
@@ -199,7 +199,7 @@ struct ScoreBlock {
     const Bounds bounds(*this);
     alignas(64) Real highest[lanes];
     std::copy_n(top, lanes, highest);
-    follow(unit, highest);
+    follow<false>(unit, bounds, highest);
     const Vector<Real> one(Real(1));
     for (int v = 0; v < vectors; ++v) {
       const int at = v * width<Real>;
@@ -213,10 +213,7 @@ struct ScoreBlock {
     }
   }
 
-  /// \p highest, by lane in log2 units, follows the largest scores.
-  void follow(Real unit, Real* highest) const { follow<false>(unit, Bounds(*this), highest); }
-
-  /// \p masks: scores that are not visible become -inf before.
+  /// \p highest, by lane in log2 units, follows the largest scores; \p masks: those not visible become -inf before.
   template <bool masks>
   void follow([[maybe_unused]] Real unit, [[maybe_unused]] const Bounds& bounds, Real* highest) const {
     constexpr int chains = 4;
