@@ -43,17 +43,17 @@ struct Backward {
     const std::int64_t blocks = rows_of_group / backward_block;
     const std::int64_t k_end = std::min((groups.keys + 1) * blocks, packed.layout.k_blocks);
     const std::int64_t q_end = std::min((groups.queries + 1) * blocks, packed.layout.q_blocks);
-    // A head's queries and the keys stay in the second cache; those of all heads would not.
-    for (int i = 0; i < packed.group; ++i) {
-      const std::int64_t head = head_kv * packed.group + i;
+    const std::int64_t q_begin = groups.queries * blocks;
+    for_each_part(q_begin, q_end, group_rows / backward_block, packed.group, [&](QueryPart part) {
+      const std::int64_t head = head_kv * packed.group + part.head;
       for (std::int64_t k = groups.keys * blocks; k < k_end; ++k) {
         const KeyBlock<Words> keys = packed.key_block(head_kv, k);
-        for (std::int64_t q = q_end; q-- > groups.queries * blocks;) {
+        for (std::int64_t q = part.end; q-- > part.begin;) {
           for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer)
             visit(keys, packed.query_block(head, q), k, q, layer, static_cast<int>(head));
         }
       }
-    }
+    });
     gates.leave(groups, head_kv);
   }
 

@@ -24,6 +24,25 @@ inline std::int64_t rows_of_group(const AttentionShape& shape, int threads) {
   return items >= std::int64_t{8} * threads ? large : group_rows;
 }
 
+/// Blocks of queries of one of the query heads that read a key head.
+struct QueryPart {
+  int head;
+  std::int64_t begin, end;
+};
+
+/// Cuts a group's blocks of queries, and \p heads heads, into what sums of keys take one after another. With several heads,
+/// they take turns after \p most blocks, `group_rows` rows, in groups of any size, or bits would depend on that. A head's
+/// part and the keys stay in the second cache; those of all heads would not.
+template <class Body>
+void for_each_part(std::int64_t begin, std::int64_t end, std::int64_t most, int heads, const Body& body) {
+  if (heads == 1) most = end - begin;
+  while (begin < end) {
+    const std::int64_t part = begin + (end - begin - 1) / most * most;
+    for (int head = 0; head < heads; ++head) body(QueryPart{head, part, end});
+    end = part;
+  }
+}
+
 struct GroupPair {
   std::int32_t queries = 0;
   std::int32_t keys = 0;

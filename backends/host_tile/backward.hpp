@@ -41,11 +41,12 @@ struct Backward {
     const std::int64_t k_end = std::min((groups.keys + 1) * blocks_of_group, packed.layout.k_blocks);
     const std::int64_t q_end = std::min((groups.queries + 1) * blocks_of_group, packed.layout.q_blocks);
     const TileSession session;
-    // A head's queries and the keys stay in the second cache; those of all heads would not.
-    for (int head = head_kv * packed.group; head < (head_kv + 1) * packed.group; ++head) {
+    const std::int64_t q_begin = groups.queries * blocks_of_group;
+    host_simd::for_each_part(q_begin, q_end, 1, packed.group, [&](host_simd::QueryPart part) {
+      const int head = head_kv * packed.group + part.head;
       for (std::int64_t k = groups.keys * blocks_of_group; k < k_end; ++k) {
         const KeyBlock keys = packed.key_block(head_kv, k);
-        for (std::int64_t q = q_end; q-- > groups.queries * blocks_of_group;) {
+        for (std::int64_t q = part.end; q-- > part.begin;) {
           const QueryBlock queries = packed.query_block(head, q);
           for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer) {
             run({block, keys, queries, static_cast<std::int32_t>(k * backward_block), q * backward_block, layer,
@@ -53,7 +54,7 @@ struct Backward {
           }
         }
       }
-    }
+    });
   }
 
  private:

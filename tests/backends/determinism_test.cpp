@@ -25,10 +25,18 @@ Problem busy_problem(Mask mask) {
   return problem;
 }
 
-std::vector<NamedMask> busy_masks() {
-  return {{"causal", Mask::from_documents(Documents::from_lengths({300, 7, 0, 193}))},
-          {"layers", Mask::from_documents(Documents::from_lengths({300, 7, 0, 193}), {.window = {20, 0}, .prefix = 5})},
-          {"rectangles", random_rectangles(300, 330, 60, 95)}};
+struct NamedProblem {
+  std::string name;
+  Problem problem;
+};
+
+std::vector<NamedProblem> busy_problems() {
+  const Documents documents = Documents::from_lengths({300, 7, 0, 193});
+  return {{"causal", busy_problem(Mask::from_documents(documents))},
+          {"layers", busy_problem(Mask::from_documents(documents, {.window = {20, 0}, .prefix = 5}))},
+          {"rectangles", busy_problem(random_rectangles(300, 330, 60, 95))},
+          // As much work as one thread cuts in larger pieces than two do.
+          {"long", Problem(Mask::from_documents(Documents::from_lengths({1100})), {12, 6, 8, 8}, 96)}};
 }
 
 template <class Scalar, class ExecSpace>
@@ -48,12 +56,11 @@ using Scalars = ::testing::Types<double, float, half, bfloat16>;
 TYPED_TEST_SUITE(Determinism, Scalars);
 
 TYPED_TEST(Determinism, RunsGiveTheSameBits) {
-  for (const NamedMask& named : busy_masks()) {
-    const Problem problem = busy_problem(named.mask);
+  for (const NamedProblem& busy : busy_problems()) {
     for (const std::string& name : kernel_names(scalar_type_v<TypeParam>)) {
-      SCOPED_TRACE(named.name + ", " + name);
-      const auto first = run<TypeParam>(Space(), problem, name);
-      for (int i = 0; i < 5; ++i) ASSERT_EQ(run<TypeParam>(Space(), problem, name), first);
+      SCOPED_TRACE(busy.name + ", " + name);
+      const auto first = run<TypeParam>(Space(), busy.problem, name);
+      for (int i = 0; i < 5; ++i) ASSERT_EQ(run<TypeParam>(Space(), busy.problem, name), first);
     }
   }
 }
@@ -61,17 +68,16 @@ TYPED_TEST(Determinism, RunsGiveTheSameBits) {
 #ifdef KOKKOS_ENABLE_SERIAL
 TYPED_TEST(Determinism, HostSpacesGiveTheSameBits) {
   using Parallel = Kokkos::DefaultHostExecutionSpace;
-  for (const NamedMask& named : busy_masks()) {
-    const Problem problem = busy_problem(named.mask);
+  for (const NamedProblem& busy : busy_problems()) {
     for (const std::string& name : kernel_names<Kokkos::Serial>(scalar_type_v<TypeParam>)) {
-      SCOPED_TRACE(named.name + ", " + name);
-      EXPECT_EQ(run<TypeParam>(Kokkos::Serial(), problem, name), run<TypeParam>(Parallel(), problem, name));
+      SCOPED_TRACE(busy.name + ", " + name);
+      EXPECT_EQ(run<TypeParam>(Kokkos::Serial(), busy.problem, name), run<TypeParam>(Parallel(), busy.problem, name));
     }
   }
 }
 
 TYPED_TEST(Determinism, InstancesOfASpaceGiveTheSameBits) {
-  const Problem problem = busy_problem(busy_masks().front().mask);
+  const Problem problem = busy_problems().front().problem;
   for (const std::string& name : kernel_names<Kokkos::Serial>(scalar_type_v<TypeParam>)) {
     EXPECT_EQ(run<TypeParam>(Kokkos::Serial(Kokkos::NewInstance{}), problem, name),
               run<TypeParam>(Kokkos::Serial(), problem, name));
@@ -88,10 +94,10 @@ std::uint64_t hash_of(const std::vector<std::byte>& bytes) {
 
 template <class Scalar>
 void print_hashes() {
-  for (const NamedMask& named : busy_masks()) {
+  for (const NamedProblem& busy : busy_problems()) {
     for (const std::string& name : kernel_names(scalar_type_v<Scalar>)) {
-      const std::uint64_t hash = hash_of(run<Scalar>(Space(), busy_problem(named.mask), name));
-      std::cout << "hash " << name << ' ' << named.name << ' ' << name_of(scalar_type_v<Scalar>) << ' ' << hash << '\n';
+      const std::uint64_t hash = hash_of(run<Scalar>(Space(), busy.problem, name));
+      std::cout << "hash " << name << ' ' << busy.name << ' ' << name_of(scalar_type_v<Scalar>) << ' ' << hash << '\n';
     }
   }
 }
@@ -133,7 +139,7 @@ TEST(DeterminismOfThreads, AnyNumberGivesTheSameBits) {
   for (const ScalarType type : {ScalarType::float64, ScalarType::float32, ScalarType::float16, ScalarType::bfloat16}) {
     kernels_of_types += kernel_names(type).size();
   }
-  EXPECT_EQ(one.hashes.size(), busy_masks().size() * kernels_of_types);
+  EXPECT_EQ(one.hashes.size(), busy_problems().size() * kernels_of_types);
   for (const int threads : {2, 3}) {
     const ThreadedRun more = run_with_threads(threads);
     EXPECT_EQ(more.hashes, one.hashes) << threads << " threads";
