@@ -8,28 +8,63 @@
 
 namespace caesura::host_simd {
 
-void BackwardOrder::build(const Lowered& rows, std::int64_t rows_of_group) {
-  const TileSchedule& schedule = rows.schedule;
-  const std::int64_t tiles_of_group = std::max<std::int64_t>(1, rows_of_group / schedule.tile_rows);
+void GroupedRows::add(RowRange rows, std::int64_t of_block, std::int64_t of_group) {
+  for (std::int64_t begin = rows.begin; begin < rows.end; begin += of_group) {
+    const auto first = static_cast<std::int64_t>(blocks.size());
+    const std::int64_t end = std::min(begin + of_group, rows.end);
+    for (std::int64_t row = begin; row < end; row += of_block) blocks.push_back({row, std::min(row + of_block, end)});
+    groups.push_back({first, static_cast<std::int64_t>(blocks.size())});
+  }
+}
+
+void BackwardOrder::cut(std::span<const Cluster> clusters, std::int64_t of_block, std::int64_t of_group) {
+  queries_.clear();
+  keys_.clear();
+  cuts_.clear();
+  rows_of_group_ = of_group;
+  for (const Cluster& cluster : clusters) {
+    const std::size_t q_begin = queries_.groups.size(), k_begin = keys_.groups.size();
+    queries_.add({cluster.q_begin, cluster.q_end}, of_block, of_group);
+    keys_.add({cluster.k_begin, cluster.k_end}, of_block, of_group);
+    cuts_.push_back({q_begin, queries_.groups.size(), k_begin, keys_.groups.size(), cluster.k_begin});
+  }
+}
+
+FindSliceRanges BackwardOrder::slices(const RowIntervals& intervals, int lanes, std::int64_t slices_of_block) {
+  FindSliceRanges result = {intervals, queries_.blocks, lanes, slices_of_block, nullptr};
+  ranges_.resize(static_cast<std::size_t>(result.items()));
+  result.ranges = ranges_.data();
+  return result;
+}
+
+void BackwardOrder::link(const FindSliceRanges& found) {
   links_.clear();
-  for (std::int64_t tile = 0; tile < schedule.tiles; ++tile) {
-    const auto queries = static_cast<std::int32_t>(tile / tiles_of_group);
-    for (std::int32_t layer = 0; layer < rows.intervals.layers; ++layer) {
-      for (std::int32_t i = 0; i < schedule.run_count(layer, tile); ++i) {
-        const TileRange run = schedule.run(layer, tile, i);
-        for (std::int64_t group = run.begin / rows_of_group; group * rows_of_group < run.end; ++group)
-          links_.push_back({{.queries = queries, .keys = static_cast<std::int32_t>(group)}});
+  seen_by_.assign(keys_.groups.size(), 0);
+  for (const Cut& cut : cuts_) {
+    for (std::size_t q = cut.q_begin; q < cut.q_end; ++q) {
+      const auto see = [&](TileRange keys) {
+        if (keys.begin >= keys.end) return;
+        const auto group_of = [&](std::int64_t key) {
+          return cut.k_begin + static_cast<std::size_t>((key - cut.first_key) / rows_of_group_);
+        };
+        for (std::size_t k = group_of(keys.begin); k <= group_of(keys.end - 1); ++k) {
+          if (seen_by_[k] == q + 1) continue;
+          seen_by_[k] = q + 1;
+          links_.push_back({{.queries = static_cast<std::int32_t>(q), .keys = static_cast<std::int32_t>(k)}});
+        }
+      };
+      const GroupedRows::Group group = queries_.groups[q];
+      for (std::int32_t layer = 0; layer < found.intervals.layers; ++layer) {
+        for (std::int64_t s = group.begin * found.slices_of_block; s < group.end * found.slices_of_block; ++s)
+          see(found.ranges[layer * found.slices() + s].hull);
       }
     }
   }
   // Keys ascending, the queries of each descending: then a pair comes after all that it has to wait for.
   const auto place = [](const Link& link) { return std::tuple(link.pair.keys, -link.pair.queries); };
   std::sort(links_.begin(), links_.end(), [&](const Link& a, const Link& b) { return place(a) < place(b); });
-  links_.erase(
-      std::unique(links_.begin(), links_.end(), [&](const Link& a, const Link& b) { return place(a) == place(b); }),
-      links_.end());
 
-  next_of_queries_.assign(static_cast<std::size_t>(schedule.tiles / tiles_of_group + 1), {});
+  next_of_queries_.assign(queries_.groups.size(), {});
   begins_.assign(1, 0);
   Next next_of_keys;
   for (std::size_t i = 0; i < links_.size(); ++i) {

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "backends/host_simd/clusters.hpp"
 #include <caesura/problem.hpp>
 
 #include <algorithm>
@@ -19,10 +20,71 @@ namespace caesura::host_simd {
 inline constexpr std::int64_t group_rows = 256;
 
 /// Larger groups are fetched less often, as long as there is work for all threads.
-inline std::int64_t rows_of_group(const AttentionShape& shape, int threads) {
-  const std::int64_t large = 2 * group_rows, items = shape.total_q / large * shape.heads_kv;
+inline std::int64_t rows_of_group(std::int64_t rows, int heads_kv, int threads) {
+  const std::int64_t large = 2 * group_rows, items = rows / large * heads_kv;
   return items >= std::int64_t{8} * threads ? large : group_rows;
 }
+
+/// Rows of one side that are packed together.
+struct RowRange {
+  std::int64_t begin = 0, end = 0;
+
+  int count() const { return static_cast<int>(end - begin); }
+};
+
+/// What a slice of queries sees in a layer, as in `Slice`.
+struct SliceRange {
+  TileRange hull = {INT32_MAX, 0};
+  TileRange core = {0, INT32_MAX};
+};
+
+/// Of a slice of \p lanes lanes; those without a row see nothing.
+inline SliceRange range_of(const RowIntervals& intervals, std::int32_t layer, RowRange rows, int lanes) {
+  SliceRange result;
+  if (rows.count() < lanes) result.core = {};
+  for (std::int64_t row = rows.begin; row < rows.end; ++row) {
+    const TileRange own{intervals.first[layer * intervals.rows + row], intervals.last[layer * intervals.rows + row]};
+    if (own.begin < own.end) result.hull = {std::min(result.hull.begin, own.begin), std::max(result.hull.end, own.end)};
+    result.core = {std::max(result.core.begin, own.begin), std::min(result.core.end, own.end)};
+  }
+  return result;
+}
+
+/// The ranges of slice \p item, all slices of a layer after another, of as many slices for each block.
+struct FindSliceRanges {
+  RowIntervals intervals;
+  std::span<const RowRange> blocks;
+  int lanes;
+  std::int64_t slices_of_block;
+  SliceRange* ranges;  ///< (layers, slices)
+
+  /// Of a layer.
+  std::int64_t slices() const { return static_cast<std::int64_t>(blocks.size()) * slices_of_block; }
+  std::int64_t items() const { return intervals.layers * slices(); }
+  void operator()(std::int64_t item) const {
+    const std::int64_t slice = item % slices();
+    const RowRange block = blocks[static_cast<std::size_t>(slice / slices_of_block)];
+    const std::int64_t begin = std::min(block.begin + slice % slices_of_block * lanes, block.end);
+    const auto layer = static_cast<std::int32_t>(item / slices());
+    ranges[item] = range_of(intervals, layer, {begin, std::min(begin + lanes, block.end)}, lanes);
+  }
+};
+
+/// Rows of one side, cut into blocks, and these into groups.
+struct GroupedRows {
+  struct Group {
+    std::int64_t begin = 0, end = 0;  ///< blocks
+  };
+  std::vector<RowRange> blocks;
+  std::vector<Group> groups;
+
+  void clear() {
+    blocks.clear();
+    groups.clear();
+  }
+  /// Rows that begin a block and a group.
+  void add(RowRange rows, std::int64_t of_block, std::int64_t of_group);
+};
 
 /// Blocks of queries of one of the query heads that read a key head.
 struct QueryPart {
@@ -55,9 +117,16 @@ struct GroupPair {
 /// descend. With a causal mask the levels are diagonals, the longest one last.
 class BackwardOrder {
  public:
-  /// Reads the query side's tiles. Memory is kept: a problem of the same size allocates nothing. The order of sums does not
-  /// depend on \p rows_of_group, a multiple of `group_rows`.
-  void build(const Lowered& rows, std::int64_t rows_of_group = group_rows);
+  /// Cuts the rows of \p clusters. Memory is kept: a problem of the same size allocates nothing. The order of sums does not
+  /// depend on \p of_group, a multiple of `group_rows`.
+  void cut(std::span<const Cluster> clusters, std::int64_t of_block, std::int64_t of_group);
+  const GroupedRows& queries() const { return queries_; }
+  const GroupedRows& keys() const { return keys_; }
+
+  /// What is to be found out first: the ranges of slices of \p lanes queries, so many in each block.
+  FindSliceRanges slices(const RowIntervals& intervals, int lanes, std::int64_t slices_of_block);
+  /// Finds the pairs from that.
+  void link(const FindSliceRanges& found);
 
   /// All pairs, level by level.
   std::span<const GroupPair> pairs() const { return pairs_; }
@@ -73,6 +142,17 @@ class BackwardOrder {
     std::size_t level = 0;
   };
 
+  /// The groups of a cluster.
+  struct Cut {
+    std::size_t q_begin, q_end, k_begin, k_end;
+    std::int64_t first_key;
+  };
+
+  GroupedRows queries_, keys_;
+  std::vector<SliceRange> ranges_;
+  std::vector<Cut> cuts_;
+  std::int64_t rows_of_group_ = group_rows;
+  std::vector<std::size_t> seen_by_;  ///< by group of keys: the last group of queries that sees it, and 1
   std::vector<Link> links_;
   struct Next {
     std::size_t level = 0;   ///< the first that is free

@@ -3,39 +3,9 @@
 
 #pragma once
 
-#include "backends/host_simd/packed_backward.hpp"
-
-// What the backward knows of a block of queries with a block of keys: who sees whom, and P^T and dS^T.
+#include "backends/host_simd/backward_blocks.hpp"
 
 namespace caesura::host_simd {
-
-/// What a slice of queries sees in a layer, as in `Slice`.
-struct SliceRange {
-  TileRange hull = {INT32_MAX, 0};
-  TileRange core = {0, INT32_MAX};
-};
-
-/// The ranges of slice \p item, all slices of a layer after another.
-template <class Real>
-struct FindSliceRanges {
-  RowIntervals intervals;
-  std::int64_t slices;  ///< of a layer
-  SliceRange* ranges;   ///< (layers, slices)
-
-  void operator()(std::int64_t item) const {
-    constexpr int lanes = Block<Real>::lanes;
-    const std::int64_t layer = item / slices, begin = item % slices * lanes;
-    SliceRange result;
-    for (std::int64_t row = begin; row < std::min(begin + lanes, intervals.rows); ++row) {
-      const TileRange own{intervals.first[layer * intervals.rows + row], intervals.last[layer * intervals.rows + row]};
-      if (own.begin < own.end) {
-        result.hull = {std::min(result.hull.begin, own.begin), std::max(result.hull.end, own.end)};
-      }
-      result.core = {std::max(result.core.begin, own.begin), std::min(result.core.end, own.end)};
-    }
-    ranges[item] = result;
-  }
-};
 
 /// P^T and dS^T of one block of keys with one block of queries.
 template <class Words>

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "backends/host_simd/pack.hpp"
+#include "backends/portable/backward.hpp"
 
 #include <array>
 
@@ -48,6 +49,42 @@ bool is_finite(const TensorRows<Real>& rows, int count, int columns) {
     if (c < columns) even = Kokkos::fma(load<Real>(row + c), zero, even);
   }
   return Kokkos::Experimental::all_of(even + odd == zero);
+}
+
+/// delta, rowsum(dout * out), of \p count rows; in the workspace as well where dsink takes it.
+template <class Scalar, class Real>
+void find_delta(const BackwardProblem& problem, std::int64_t begin, int count, int head, Real* delta) {
+  const int dim = problem.shape.dim_v;
+  const auto rows_of = [&](const TensorRef& tensor, auto type) {
+    using Value = decltype(type);
+    const bool regular = in_a_batch(tensor, begin, count);
+    const Value* const first = row_of<Value>(tensor, begin, head);
+    return [=, &tensor](std::int64_t i) {
+      return regular ? first + i * tensor.row_stride : row_of<Value>(tensor, begin + i, head);
+    };
+  };
+  if (count <= 0) return;
+  with_type<Scalar>(problem.dout, [&](auto dout_type) {
+    const auto dout_of = rows_of(problem.dout, dout_type);
+    with_type<Scalar>(problem.out, [&](auto out_type) {
+      const auto out_of = rows_of(problem.out, out_type);
+      for (int i = 0; i < count; ++i) {
+        const auto* const dout = dout_of(i);
+        const auto* const out = out_of(i);
+        prefetch(out + rows_ahead * problem.out.row_stride, dim * std::int64_t{sizeof(*out)});
+        Vector<Real> sum(Real(0));
+        int d = 0;
+        for (; d + width<Real> <= dim; d += width<Real>)
+          sum = Kokkos::fma(load_converted<Real>(out + d), load_converted<Real>(dout + d), sum);
+        Real rest = 0;
+        for (; d < dim; ++d) rest += static_cast<Real>(out[d]) * static_cast<Real>(dout[d]);
+        delta[i] = Kokkos::Experimental::reduce(sum, std::plus<>()) + rest;
+      }
+    });
+  });
+  if (!problem.dsink) return;
+  const portable::DeltaRef<Real> all{static_cast<Real*>(problem.workspace), problem.shape.total_q};
+  for (int i = 0; i < count; ++i) all(begin + i, head) = delta[i];
 }
 
 /// Rows that are read soon, of some lines each.

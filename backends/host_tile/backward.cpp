@@ -20,22 +20,21 @@ void backward(const Space& space, const BackwardProblem& problem) {
   const int group = packed.group;
   host_simd::Scratch& scratch = host_simd::Scratch::of_this_thread();
   host_simd::BackwardOrder& order = scratch.order();
-  const std::int64_t group_size = host_simd::rows_of_group(shape, space.concurrency());
-  order.build(problem.rows, group_size);
+  const std::int64_t group_size = host_simd::rows_of_group(shape.total_q, shape.heads_kv, space.concurrency());
+  const host_simd::Cluster all = {.q_end = shape.total_q, .k_end = shape.total_k};
+  order.cut({&all, 1}, backward_block, group_size);
+  const host_simd::FindSliceRanges find = order.slices(problem.rows.intervals, slice_rows, block_slices);
+  launch_range(space, "caesura::backward::host_tile::ranges", find.items(), find);
+  space.fence();
+  order.link(find);
   const int batch = host_simd::heads_in_flight(shape, packed.bytes(1), order, space.concurrency());
-  const std::int64_t slices = q_blocks * block_slices;
-  const std::int64_t range_count = slices * problem.rows.intervals.layers;
-  std::byte* const memory =
-      scratch.reserve(packed.bytes(batch) + range_count * static_cast<std::int64_t>(sizeof(SliceRange)));
+  std::byte* const memory = scratch.reserve(packed.bytes(batch));
   packed.place(memory, batch);
-  auto* const ranges = reinterpret_cast<SliceRange*>(memory + packed.bytes(batch));
   Arena counting(nullptr);
   const PairBlock block(counting);
 
   portable::launch_delta<Space, bfloat16>(space, problem, "caesura::backward::host_tile::delta",
                                           "caesura::backward::host_tile::sink");
-  launch_range(space, "caesura::backward::host_tile::ranges", range_count,
-               host_simd::FindSliceRanges<float>{problem.rows.intervals, slices, ranges});
   for (int first = 0; first < shape.heads_kv; first += batch) {
     const int heads = std::min(batch, shape.heads_kv - first);
     launch_range(space, "caesura::backward::host_tile::pack_keys", heads * k_blocks,
@@ -47,7 +46,7 @@ void backward(const Space& space, const BackwardProblem& problem) {
       portable::launch_items<Space, Tile>(
           space, "caesura::backward::host_tile", static_cast<std::int64_t>(level.size()) * heads, counting.used(),
           Backward<Space>{problem, packed, portable::PairGradient<float>(shape),
-                          portable::PairGradient<float>::score_factor(shape), level.data(), ranges,
+                          portable::PairGradient<float>::score_factor(shape), level.data(), find.ranges,
                           group_size / backward_block, heads, first, counting.used()});
     }
     launch_range(space, "caesura::backward::host_tile::store_queries", heads * group * q_blocks,

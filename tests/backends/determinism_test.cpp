@@ -35,8 +35,9 @@ std::vector<NamedProblem> busy_problems() {
   return {{"causal", busy_problem(Mask::from_documents(documents))},
           {"layers", busy_problem(Mask::from_documents(documents, {.window = {20, 0}, .prefix = 5}))},
           {"rectangles", busy_problem(random_rectangles(300, 330, 60, 95))},
-          // As much work as one thread cuts in larger pieces than two do.
-          {"long", Problem(Mask::from_documents(Documents::from_lengths({1100})), {12, 6, 8, 8}, 96)}};
+          // Host backwards cut them in other ways for one thread than for more: in larger groups, or not at all.
+          {"3 heads", Problem(Mask::from_documents(Documents::from_lengths({1600})), {6, 3, 8, 8}, 96)},
+          {"6 heads", Problem(Mask::from_documents(Documents::from_lengths({1100})), {12, 6, 8, 8}, 97)}};
 }
 
 template <class Scalar, class ExecSpace>

@@ -3,21 +3,19 @@
 
 #pragma once
 
-#include "backends/host_simd/order.hpp"
 #include "backends/host_simd/pair_block.hpp"
 #include "backends/host_simd/pair_slice.hpp"
 
-// Backward for host vectors: AVX2, AVX-512, NEON. One pass with five products where two passes would take seven: groups
-// of queries and of keys meet in an order in which each owns its sums (order.hpp). Limited by the FMA (or dot-product)
-// units.
+// Backward for host vectors: AVX2, AVX-512, NEON. One pass with five products where two passes would take seven. Limited by
+// the FMA (or dot-product) units.
 //   p = exp(s - lse),  ds = p * (dp - delta),  dp = dout v^T,  delta = rowsum(dout * out)
 // Dao et al. 2022, arXiv:2205.14135.
 
 namespace caesura::host_simd {
 
-/// Work item: a pair of groups, one key head with the query heads that read it.
+/// What a block of queries and one of keys do to each other's sums.
 template <class Scalar, class Words>
-struct Backward {
+struct BackwardProducts {
   using Real = typename Words::Real;
   using Word = typename Words::Word;
   using Layout = BackwardLayout<Words>;
@@ -26,47 +24,35 @@ struct Backward {
   using Factor = typename PairBlock<Words>::Factor;
 
   BackwardProblem problem;
-  PackedBackward<Words> packed;
+  Layout layout;
   portable::PairGradient<Real> pair;
   Real score_factor;
-  const GroupPair* pairs;
-  PairGates gates;
-  const SliceRange* ranges;
-  std::int64_t rows_of_group;
-  int heads;       ///< key heads in flight
-  int first_head;  ///< of them
 
-  void operator()(std::int64_t item) const {
-    const GroupPair groups = pairs[item / heads];
-    const std::int64_t head_kv = item % heads;
-    gates.enter(groups, head_kv);
-    const std::int64_t blocks = rows_of_group / backward_block;
-    const std::int64_t k_end = std::min((groups.keys + 1) * blocks, packed.layout.k_blocks);
-    const std::int64_t q_end = std::min((groups.queries + 1) * blocks, packed.layout.q_blocks);
-    const std::int64_t q_begin = groups.queries * blocks;
-    for_each_part(q_begin, q_end, group_rows / backward_block, packed.group, [&](QueryPart part) {
-      const std::int64_t head = head_kv * packed.group + part.head;
-      for (std::int64_t k = groups.keys * blocks; k < k_end; ++k) {
-        const KeyBlock<Words> keys = packed.key_block(head_kv, k);
-        for (std::int64_t q = part.end; q-- > part.begin;) {
-          for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer)
-            visit(keys, packed.query_block(head, q), k, q, layer, static_cast<int>(head));
-        }
-      }
-    });
-    gates.leave(groups, head_kv);
+  explicit BackwardProducts(const BackwardProblem& problem_)
+      : problem(problem_),
+        layout(problem_.shape),
+        pair(problem_.shape),
+        score_factor(portable::PairGradient<Real>::score_factor(problem_.shape)) {}
+
+  /// Rows of a pair, of one query head.
+  struct Rows {
+    std::int64_t first_key;
+    RowRange queries;
+    int head;
+  };
+
+  /// \p ranges `(layers, slices)`: of the block's slices, layers \p pitch apart.
+  void add(const KeyBlock<Words>& keys, const QueryBlock<Words>& queries, const Rows& rows, const SliceRange* ranges,
+           std::int64_t pitch) const {
+    for (std::int32_t layer = 0; layer < problem.rows.intervals.layers; ++layer)
+      add_layer(keys, queries, rows, ranges + layer * pitch, layer);
   }
 
  private:
-  const SliceRange* ranges_of(std::int32_t layer, std::int64_t q) const {
-    return ranges + layer * packed.layout.q_blocks * slices + q * slices;
-  }
-
-  void visit(const KeyBlock<Words>& keys, const QueryBlock<Words>& queries, std::int64_t k, std::int64_t q,
-             std::int32_t layer, int head) const {
+  void add_layer(const KeyBlock<Words>& keys, const QueryBlock<Words>& queries, const Rows& rows,
+                 const SliceRange* slice_ranges, std::int32_t layer) const {
     PairBlock<Words> block;
-    const SliceRange* const slice_ranges = ranges_of(layer, q);
-    const auto origin = static_cast<std::int32_t>(k * backward_block);
+    const auto origin = static_cast<std::int32_t>(rows.first_key);
     bool any = false, full = true;
     for (int s = 0; s < slices; ++s) {
       const TileRange hull = slice_ranges[s].hull, core = slice_ranges[s].core;
@@ -79,26 +65,23 @@ struct Backward {
     if (!any) return;
     for (int s = 0; s < slices; ++s) {
       if (block.seen[s].begin < block.seen[s].end) {
-        differentiate(block, keys, queries, s, slice_ranges[s].core, origin, q * backward_block + s * lanes, layer,
-                      first_head * packed.group + head);
+        differentiate(block, keys, queries, s, slice_ranges[s].core, rows, layer);
       }
     }
     // Zeros times infinities would not be zeros.
     const auto is_special = [&](const bool* flag) { return !full && *flag; };
-    const Rows rows{origin, q * backward_block, layer};
     if (is_special(keys.special)) {
-      add_visible_dq(block, keys, queries, rows);
+      add_visible_dq(block, keys, queries, rows, layer);
     } else {
       add_dq(block, keys, queries);
     }
-    const Layout& layout = packed.layout;
     if (is_special(queries.dout_special)) {
-      add_visible(block.weights, queries.dout_columns, layout.columns_v, keys.dv, rows);
+      add_visible(block.weights, queries.dout_columns, layout.columns_v, keys.dv, rows, layer);
     } else {
       add(block, block.weights, queries.dout_columns, layout.columns_v, keys.dv);
     }
     if (is_special(queries.q_special)) {
-      add_visible(block.ds, queries.q_columns, layout.columns_qk, keys.dk, rows);
+      add_visible(block.ds, queries.q_columns, layout.columns_qk, keys.dk, rows, layer);
     } else {
       add(block, block.ds, queries.q_columns, layout.columns_qk, keys.dk);
     }
@@ -108,9 +91,9 @@ struct Backward {
 
   /// P^T and dS^T of what slice \p s sees. One product after the other: each has its own factor in the first cache.
   void differentiate(PairBlock<Words>& block, const KeyBlock<Words>& keys, const QueryBlock<Words>& queries, int s,
-                     TileRange core, std::int32_t first_key, std::int64_t first_row, std::int32_t layer,
-                     int head) const {
+                     TileRange core, const Rows& rows, std::int32_t layer) const {
     constexpr int cell = backward_block * lanes;
+    const std::int64_t first_row = rows.queries.begin + s * lanes;
     alignas(64) Real own[Words::pack == 1 ? 1 : 2 * cell], slopes[cell], kept[cell];
     Slice slice = {.weights = own,
                    .ds = own + cell,
@@ -119,7 +102,7 @@ struct Backward {
                    .kept = kept,
                    .lse = queries.lse + s * lanes,
                    .delta = queries.delta + s * lanes,
-                   .first_key = first_key,
+                   .first_key = static_cast<std::int32_t>(rows.first_key),
                    .core = core,
                    .seen = block.seen[s]};
     if constexpr (Words::pack == 1) {
@@ -129,9 +112,8 @@ struct Backward {
     }
     const RowIntervals& intervals = problem.rows.intervals;
     const std::int64_t at = layer * intervals.rows + first_row;
-    slice.find_bounds(intervals.first + at, intervals.last + at, intervals.rows - first_row, backward_block);
+    slice.find_bounds(intervals.first + at, intervals.last + at, rows.queries.end - first_row, backward_block);
 
-    const Layout& layout = packed.layout;
     const Word *const q = queries.q_rows + s * lanes * layout.depth_qk, *const dout = queries.dout_rows +
                                                                                       s * lanes * layout.depth_v;
     multiply_rows(slice.seen, keys.k_rows, q, layout.depth_qk, slice.weights, slice.pitch, dout);
@@ -139,7 +121,7 @@ struct Backward {
     slice.weigh(pair, score_factor);
     multiply_rows(slice.seen, keys.v_rows, dout, layout.depth_v, slice.ds, slice.pitch,
                   s + 1 < slices ? q + lanes * layout.depth_qk : keys.k_columns);
-    slice.drop(pair, head, first_row);
+    slice.drop(pair, rows.head, first_row);
     slice.slope(pair);
     slice.drop_weights(pair);
     if constexpr (Words::pack > 1) keep(block, s, slice);
@@ -180,7 +162,7 @@ struct Backward {
 
   /// dQ^T += K^T dS^T.
   void add_dq(const PairBlock<Words>& block, const KeyBlock<Words>& keys, const QueryBlock<Words>& queries) const {
-    const int columns = packed.layout.panels_qk;
+    const int columns = layout.panels_qk;
     for (int s = 0; s < slices; ++s) {
       const int begin = block.seen[s].begin / Words::pack, end = block.seen[s].end / Words::pack;
       if (begin == end) continue;
@@ -229,21 +211,15 @@ struct Backward {
     }
   }
 
-  /// Where a block's rows lie, for the pair-by-pair sums.
-  struct Rows {
-    std::int32_t first_key;
-    std::int64_t first_query;
-    std::int32_t layer;
-  };
-
   /// Calls \p body with slice, lane and key (in the block) of each visible pair.
   template <class Body>
-  void for_each_visible(const Rows& rows, const Body& body) const {
+  void for_each_visible(const Rows& rows, std::int32_t layer, const Body& body) const {
     const RowIntervals& intervals = problem.rows.intervals;
-    for (int i = 0; i < backward_block && rows.first_query + i < intervals.rows; ++i) {
-      const std::int64_t at = rows.layer * intervals.rows + rows.first_query + i;
-      const int begin = std::max(intervals.first[at] - rows.first_key, 0);
-      const int end = std::min(intervals.last[at] - rows.first_key, backward_block);
+    const auto origin = static_cast<std::int32_t>(rows.first_key);
+    for (int i = 0; i < rows.queries.count(); ++i) {
+      const std::int64_t at = layer * intervals.rows + rows.queries.begin + i;
+      const int begin = std::max(intervals.first[at] - origin, 0);
+      const int end = std::min(intervals.last[at] - origin, backward_block);
       for (int key = begin; key < end; ++key) body(i / lanes, i % lanes, key);
     }
   }
@@ -253,20 +229,21 @@ struct Backward {
   }
 
   void add_visible_dq(const PairBlock<Words>& block, const KeyBlock<Words>& keys, const QueryBlock<Words>& queries,
-                      const Rows& rows) const {
+                      const Rows& rows, std::int32_t layer) const {
     constexpr int depth = backward_block / Words::pack;
-    for_each_visible(rows, [&](int s, int lane, int key) {
+    for_each_visible(rows, layer, [&](int s, int lane, int key) {
       const Real ds = value_of(block.ds, s, lane, key);
       for (int d = 0; d < problem.shape.dim_qk; ++d) {
         const Word* word = keys.k_columns + d / panel * panel * depth + key / Words::pack * panel + d % panel;
-        queries.dq[(s * packed.layout.panels_qk + d) * lanes + lane] += ds * Words::get(word, key % Words::pack);
+        queries.dq[(s * layout.panels_qk + d) * lanes + lane] += ds * Words::get(word, key % Words::pack);
       }
     });
   }
 
-  void add_visible(const Factor& factor, const Word* columns, int count, Real* to, const Rows& rows) const {
+  void add_visible(const Factor& factor, const Word* columns, int count, Real* to, const Rows& rows,
+                   std::int32_t layer) const {
     constexpr int depth = backward_block / Words::pack;
-    for_each_visible(rows, [&](int s, int lane, int key) {
+    for_each_visible(rows, layer, [&](int s, int lane, int key) {
       const Real value = value_of(factor, s, lane, key);
       const int row = s * lanes + lane;
       for (int c = 0; c < count; c += lanes) {
