@@ -11,11 +11,12 @@
 
 namespace caesura::host_simd {
 
+/// What a thread packs: all keys of a cluster, 64 queries at a time; one head of each.
 template <class Words>
 struct ClusterBlocks {
-  std::int64_t key_bytes;
-  char* keys;          ///< blocks
-  SliceRange* ranges;  ///< of the block of queries at hand `(layers, slices)`
+  std::int64_t key_bytes;  ///< of a block
+  char* keys;              ///< blocks
+  SliceRange* ranges;      ///< of the block of queries at hand `(layers, slices)`
   QueryBlock<Words> queries;
 
   ClusterBlocks(Arena& arena, const BackwardLayout<Words>& layout, std::int64_t most_keys, std::int32_t layers)

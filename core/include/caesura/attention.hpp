@@ -72,7 +72,8 @@ struct AttentionOptions {
   /// Backward only: `backward_workspace_bytes` of scratch `(bytes)` of `std::byte`, 16-byte aligned; not given: allocated for the call.
   ViewRef workspace = {};
   /// Host kernels copy keys and values (the backward: queries and gradients too) into an order that suits vectors, for no
-  /// more key heads at a time than this many bytes hold, but at least one. The memory is kept for later calls.
+  /// more key heads at a time than this many bytes hold, but at least one. In the backward, a thread that takes a document
+  /// by itself has its share of them, or what a core's second cache holds. The memory is kept for later calls.
   std::int64_t pack_bytes = std::int64_t{64} << 20;
   /// The name of the kernel to use; empty: the best supported one, or what CAESURA_FORCE_KERNEL names.
   std::string variant = {};
