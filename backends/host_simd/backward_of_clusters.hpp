@@ -21,11 +21,9 @@ struct ClusterBlocks {
 
   ClusterBlocks(Arena& arena, const BackwardLayout<Words>& layout, std::int64_t most_keys, std::int32_t layers)
       : key_bytes(bytes_of<KeyBlock<Words>>(layout)),
-        keys(arena.take<char>(blocks_of(most_keys) * key_bytes)),
+        keys(arena.take<char>(RowRange{0, most_keys}.pieces(backward_block) * key_bytes)),
         ranges(arena.take<SliceRange>(layers * BackwardLayout<Words>::slices)),
         queries(arena, layout) {}
-
-  static std::int64_t blocks_of(std::int64_t rows) { return (rows + backward_block - 1) / backward_block; }
 };
 
 /// Work item: a cluster, one key head with the query heads that read it.
@@ -62,37 +60,29 @@ struct BackwardOfClusters {
       Arena own(scratch.keys + i * scratch.key_bytes);
       return KeyBlock<Words>(own, blocks.layout);
     };
-    const std::int64_t k_blocks = Scratch::blocks_of(cluster.keys());
-    for (std::int64_t k = 0; k < k_blocks; ++k)
-      blocks.pack_keys(block_of({cluster.k_begin, cluster.k_end}, k), head_kv, key_block(k));
-    const RowRange rows{cluster.q_begin, cluster.q_end};
-    for_each_part(0, Scratch::blocks_of(cluster.rows()), group_rows / backward_block, group, [&](QueryPart part) {
+    const RowRange rows{cluster.q_begin, cluster.q_end}, keys{cluster.k_begin, cluster.k_end};
+    const std::int64_t k_blocks = keys.pieces(backward_block);
+    for (std::int64_t k = 0; k < k_blocks; ++k) blocks.pack_keys(keys.piece(k, backward_block), head_kv, key_block(k));
+    for_each_part(0, rows.pieces(backward_block), group_rows / backward_block, group, [&](QueryPart part) {
       const int head = head_kv * group + part.head;
       for (std::int64_t q = part.end; q-- > part.begin;) {
-        const RowRange own = block_of(rows, q);
+        const RowRange own = rows.piece(q, backward_block);
         blocks.pack_queries(own, head, scratch.queries);
         for (std::int32_t layer = 0; layer < intervals.layers; ++layer) {
           for (int s = 0; s < Layout::slices; ++s)
-            scratch.ranges[layer * Layout::slices + s] = range_of(intervals, layer, slice_of(own, s), Layout::lanes);
+            scratch.ranges[layer * Layout::slices + s] =
+                range_of(intervals, layer, own.piece(s, Layout::lanes), Layout::lanes);
         }
         for (std::int64_t k = 0; k < k_blocks; ++k) {
-          products.add(key_block(k), scratch.queries, {cluster.k_begin + k * backward_block, own, head}, scratch.ranges,
+          products.add(key_block(k), scratch.queries, {keys.piece(k, backward_block).begin, own, head}, scratch.ranges,
                        Layout::slices);
         }
         blocks.store_queries(own, head, scratch.queries);
       }
     });
-    for (std::int64_t k = 0; k < k_blocks; ++k)
-      blocks.store_keys(block_of({cluster.k_begin, cluster.k_end}, k), head_kv, key_block(k));
+    for (std::int64_t k = 0; k < k_blocks; ++k) blocks.store_keys(keys.piece(k, backward_block), head_kv, key_block(k));
     fence_streams();
   }
-
-  static RowRange piece_of(RowRange rows, std::int64_t i, int size) {
-    const std::int64_t begin = std::min(rows.begin + i * size, rows.end);
-    return {begin, std::min(begin + size, rows.end)};
-  }
-  static RowRange block_of(RowRange rows, std::int64_t i) { return piece_of(rows, i, backward_block); }
-  static RowRange slice_of(RowRange block, int i) { return piece_of(block, i, Layout::lanes); }
 };
 
 }  // namespace caesura::host_simd

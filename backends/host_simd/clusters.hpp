@@ -29,6 +29,13 @@ struct Cluster {
   std::int64_t keys() const { return k_end - k_begin; }
 };
 
+/// Queries of all \p clusters.
+inline std::int64_t rows_of(std::span<const Cluster> clusters) {
+  std::int64_t rows = 0;
+  for (const Cluster& cluster : clusters) rows += cluster.rows();
+  return rows;
+}
+
 /// A problem's clusters: each owns all its sums.
 class Clusters {
  public:

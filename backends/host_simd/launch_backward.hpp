@@ -21,8 +21,7 @@ void launch_in_place(const Space& space, const BackwardProblem& problem, std::sp
   using Functor = BackwardInPlace<Space, Scalar>;
   const AttentionShape& shape = problem.shape;
   const auto count = static_cast<std::int64_t>(clusters.size());
-  std::int64_t rows = 1;
-  for (const Cluster& cluster : clusters) rows += cluster.rows();
+  const std::int64_t rows = std::max<std::int64_t>(rows_of(clusters), 1);
   const std::int64_t of_group = std::max<std::int64_t>(count * group_rows / rows, 1);
   const ItemsInPlace items(count, of_group, (of_group + 3) / 4, shape.heads_kv, space.concurrency());
   Arena counting(nullptr);
@@ -58,9 +57,7 @@ void launch_groups(const Space& space, const BackwardProblem& problem, std::span
   const AttentionShape& shape = problem.shape;
   Scratch& scratch = Scratch::of_this_thread();
   BackwardOrder& order = scratch.order();
-  std::int64_t rows = 0;
-  for (const Cluster& cluster : clusters) rows += cluster.rows();
-  order.cut(clusters, backward_block, rows_of_group(rows, shape.heads_kv, space.concurrency()));
+  order.cut(clusters, backward_block, rows_of_group(rows_of(clusters), shape.heads_kv, space.concurrency()));
 
   const FindSliceRanges find = order.slices(problem.rows.intervals, Layout::lanes, Layout::slices);
   launch_range(space, "caesura::backward::host_simd::ranges", find.items(), find);

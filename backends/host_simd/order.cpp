@@ -9,10 +9,10 @@
 namespace caesura::host_simd {
 
 void GroupedRows::add(RowRange rows, std::int64_t of_block, std::int64_t of_group) {
-  for (std::int64_t begin = rows.begin; begin < rows.end; begin += of_group) {
+  for (std::int64_t i = 0; i < rows.pieces(of_group); ++i) {
     const auto first = static_cast<std::int64_t>(blocks.size());
-    const std::int64_t end = std::min(begin + of_group, rows.end);
-    for (std::int64_t row = begin; row < end; row += of_block) blocks.push_back({row, std::min(row + of_block, end)});
+    const RowRange group = rows.piece(i, of_group);
+    for (std::int64_t j = 0; j < group.pieces(of_block); ++j) blocks.push_back(group.piece(j, of_block));
     groups.push_back({first, static_cast<std::int64_t>(blocks.size())});
   }
 }

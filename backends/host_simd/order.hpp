@@ -30,6 +30,12 @@ struct RowRange {
   std::int64_t begin = 0, end = 0;
 
   int count() const { return static_cast<int>(end - begin); }
+  /// Cut into pieces of \p size rows, the last one of fewer; further ones are empty.
+  std::int64_t pieces(std::int64_t size) const { return (end - begin + size - 1) / size; }
+  RowRange piece(std::int64_t i, std::int64_t size) const {
+    const std::int64_t first = std::min(begin + i * size, end);
+    return {first, std::min(first + size, end)};
+  }
 };
 
 /// What a slice of queries sees in a layer, as in `Slice`.
@@ -64,9 +70,8 @@ struct FindSliceRanges {
   void operator()(std::int64_t item) const {
     const std::int64_t slice = item % slices();
     const RowRange block = blocks[static_cast<std::size_t>(slice / slices_of_block)];
-    const std::int64_t begin = std::min(block.begin + slice % slices_of_block * lanes, block.end);
     const auto layer = static_cast<std::int32_t>(item / slices());
-    ranges[item] = range_of(intervals, layer, {begin, std::min(begin + lanes, block.end)}, lanes);
+    ranges[item] = range_of(intervals, layer, block.piece(slice % slices_of_block, lanes), lanes);
   }
 };
 

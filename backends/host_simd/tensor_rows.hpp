@@ -63,7 +63,6 @@ void find_delta(const BackwardProblem& problem, std::int64_t begin, int count, i
       return regular ? first + i * tensor.row_stride : row_of<Value>(tensor, begin + i, head);
     };
   };
-  if (count <= 0) return;
   with_type<Scalar>(problem.dout, [&](auto dout_type) {
     const auto dout_of = rows_of(problem.dout, dout_type);
     with_type<Scalar>(problem.out, [&](auto out_type) {
